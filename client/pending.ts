@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { ExecutionInput } from "../shared/agent/execution.ts";
+import { executionInput } from "../shared/agent/execution.ts";
+import { isMissing, writeAtomically } from "./atomic-file.ts";
+import { findProcess, identifyProcess, processIdentity } from "./process-identity.ts";
+import type { Spool, Target } from "./spool.ts";
+import { addToSpool, spoolTarget } from "./spool.ts";
+import { privateFolder } from "./state-dir.ts";
+
+/**
+ * The record of a run that has not been delivered yet, on disk from before the agent starts until the server or the
+ * spool has it. When the client is killed, whoever comes next closes the run from this file.
+ */
+export interface PendingRun {
+  /** Replaces the record; `final` once the run has ended and only delivery is left. */
+  write(execution: ExecutionInput, final: boolean): void;
+  /** A sign of life, for those who cannot look at this machine's processes. */
+  touch(): void;
+  remove(): void;
+}
+
+export const KILLED_MESSAGE = "the client was killed before the agent had ended";
+const SILENT_MS_MAX = 10 * 60_000;
+
+const pendingFile = z.object({
+  netraPending: z.literal(1),
+  owner: processIdentity,
+  target: spoolTarget.nullable(),
+  final: z.boolean(),
+  execution: executionInput,
+});
+
+export function createPending(
+  stateFolder: string,
+  execution: ExecutionInput,
+  target: Target | null,
+): PendingRun {
+  const path = join(privateFolder(stateFolder, "pending"), `${execution.id}.json`);
+  const owner = identifyProcess(process.pid);
+  const write = (record: ExecutionInput, final: boolean): void => {
+    writeAtomically(path, JSON.stringify({ netraPending: 1, owner, target, final, execution: record }), {
+      durable: final,
+    });
+  };
+  write(execution, false);
+  return {
+    write,
+    touch: () => {
+      const now = new Date();
+      utimesSync(path, now, now);
+    },
+    remove: () => rmSync(path, { force: true }),
+  };
+}
+
+/**
+ * Moves the runs whose client has ended into the spool, as failed if they had not come to their end. Safe to run from
+ * several processes at once: a run closed twice is one record with one id.
+ */
+export function finishOrphans(
+  stateFolder: string,
+  spool: Spool,
+  now: number = Date.now(),
+): { closed: number } {
+  const folder = privateFolder(stateFolder, "pending");
+  let closed = 0;
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(folder, name);
+    try {
+      const seen = statSync(path).mtimeMs;
+      const parsed = parsePending(readFileSync(path, "utf8"));
+      if (parsed === null) {
+        renameSync(path, `${path}.damaged`);
+        continue;
+      }
+      const state = findProcess(parsed.owner);
+      if (state === "running" || (state === "elsewhere" && now - seen < SILENT_MS_MAX)) continue;
+      const { execution } = parsed;
+      addToSpool(spool, [parsed.final ? execution : asKilled(execution, seen)], parsed.target);
+      rmSync(path, { force: true });
+      closed += 1;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return { closed };
+}
+
+function asKilled(execution: ExecutionInput, seenAt: number): ExecutionInput {
+  return {
+    ...execution,
+    status: "failed",
+    error_message: KILLED_MESSAGE,
+    output: { ...execution.output, last_seen_at: new Date(seenAt).toISOString(), closed_by: "netra" },
+  };
+}
+
+function parsePending(text: string): z.infer<typeof pendingFile> | null {
+  try {
+    return pendingFile.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,76 @@
+import { type Authenticator, createAuthenticator } from "../../shared/auth.ts";
+import { createClickHouse } from "../../shared/clickhouse/client.ts";
+import { createLog, type Log } from "../../shared/log.ts";
+import { createPool } from "../../shared/postgres/pool.ts";
+import { createRateLimiter } from "../../shared/rate-limit.ts";
+import { notifyWrite } from "../../shared/write-signal.ts";
+import { createCircuitBreaker } from "./circuit-breaker.ts";
+import type { IngestConfig } from "./config.ts";
+import { createRelay, type Relay } from "./relay.ts";
+import { createStore } from "./store-executions.ts";
+import { createWriteQueue, type WriteQueue } from "./write-queue.ts";
+
+export interface IngestContext {
+  authenticator: Authenticator;
+  queue: WriteQueue;
+  relay: Relay;
+  analyticsWaitMs: number;
+  projectId: string | undefined;
+  log: Log;
+  now: () => number;
+  close: () => Promise<void>;
+}
+
+const BATCH_ROWS_MAX = 500;
+const QUEUED_ROWS_MAX = 50_000;
+const BREAKER = { failuresMax: 3, openMs: 30_000 };
+
+/** Everything the function needs, made once for each instance. Nothing connects before the first request. */
+export function createContext(
+  config: IngestConfig,
+  writeLog: (line: string) => unknown = (line) => process.stdout.write(line),
+): IngestContext {
+  const log = createLog("ingest", writeLog);
+  const now = Date.now;
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
+    applicationName: "netra-ingest",
+    log,
+  });
+  const clickhouse = createClickHouse({
+    url: config.CLICKHOUSE_URL,
+    requestTimeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
+  });
+  const queue = createWriteQueue({
+    write: createStore(pool),
+    inFlightMax: config.NETRA_WRITES_IN_FLIGHT,
+    batchRowsMax: BATCH_ROWS_MAX,
+    queuedRowsMax: QUEUED_ROWS_MAX,
+  });
+  const relay = createRelay({
+    pool,
+    clickhouse,
+    breaker: createCircuitBreaker({ ...BREAKER, now }),
+    log,
+    timeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
+    isBusy: queue.isBusy,
+    onDelivered: (organizationIds) => organizationIds.forEach(notifyWrite),
+  });
+  const perSecond = config.NETRA_REQUESTS_PER_SECOND;
+  const limiter = createRateLimiter({ perSecond, burst: 2 * perSecond, now });
+  return {
+    authenticator: createAuthenticator({ pool, limiter, log, now }),
+    queue,
+    relay,
+    analyticsWaitMs: config.NETRA_ANALYTICS_WAIT_MS,
+    projectId: config.GOOGLE_CLOUD_PROJECT,
+    log,
+    now,
+    async close() {
+      await relay.close();
+      await clickhouse.close();
+      await pool.end();
+    },
+  };
+}

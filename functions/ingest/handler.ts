@@ -1,0 +1,73 @@
+import type { HttpFunction } from "@google-cloud/functions-framework";
+import { AppError } from "../../shared/errors.ts";
+import { type Handle, httpHandler, route } from "../../shared/http.ts";
+import { asUnavailable } from "../../shared/postgres/pool.ts";
+import { notifyWrite } from "../../shared/write-signal.ts";
+import type { IngestContext } from "./context.ts";
+import { type IngestOutcome, ingestExecutions } from "./ingest-executions.ts";
+import { readRecords } from "./read-records.ts";
+
+const RELAY_DEADLINE_MS = 25_000;
+
+export function createHandler(context: IngestContext): HttpFunction {
+  return httpHandler(
+    context,
+    route({
+      "POST /v1/executions": createPostExecutions(context),
+      "POST /v1/relay": createPostRelay(context),
+    }),
+  );
+}
+
+function createPostExecutions(context: IngestContext): Handle {
+  let open = 0;
+  return async (request) => {
+    open += 1;
+    try {
+      const caller = await context.authenticator.authenticate(request, "ingest");
+      const outcome = await ingestExecutions(context, caller, await readRecords(request));
+      const { accepted, duplicates, updated, rejected, warnings } = outcome;
+      request.note({ accepted, duplicates, updated, rejected: rejected.length, warnings: warnings.length });
+      refuseWhenNothingWasGood(outcome);
+      if (accepted + updated > 0) {
+        notifyWrite(caller.organizationId);
+        context.relay.kick();
+        // The platform may take the CPU away once nothing is being answered, so the last request out waits a moment.
+        if (open === 1) await context.relay.settled(context.analyticsWaitMs);
+      }
+      return { status: 200, body: outcome };
+    } finally {
+      open -= 1;
+    }
+  };
+}
+
+function refuseWhenNothingWasGood(outcome: IngestOutcome): void {
+  if (outcome.accepted + outcome.duplicates + outcome.updated > 0) return;
+  throw new AppError("bad_request", "none of the executions could be taken; see rejected", {
+    extensions: { ...outcome },
+  });
+}
+
+/** Carries what the analytics copy lacks, called by the scheduler; safe to call at any time and twice at once. */
+function createPostRelay(context: IngestContext): Handle {
+  return async (request) => {
+    await context.authenticator.authenticate(request, "admin");
+    try {
+      const result = await context.relay.drain(RELAY_DEADLINE_MS);
+      request.note(result);
+      return { status: 200, body: result };
+    } catch (cause) {
+      const error = asUnavailable(cause);
+      if (error instanceof AppError) throw error;
+      throw new AppError(
+        "unavailable",
+        "the analytics store does not take the copy; it will be tried again",
+        {
+          cause,
+          retryAfterSeconds: 30,
+        },
+      );
+    }
+  };
+}

@@ -1,0 +1,111 @@
+import { executionInput, LIMITS, type Execution } from "../../shared/agent/execution.ts";
+import { maskDeep, maskSecrets } from "../../shared/agent/mask-secrets.ts";
+import { parseCommand } from "../../shared/agent/parse-command.ts";
+import type { Fault } from "../../shared/errors.ts";
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+import { cleanText } from "./clean-text.ts";
+import { measureExecution } from "./measure-execution.ts";
+import { outputFaults } from "./output-faults.ts";
+import { pointerTo, type RawRecord } from "./read-records.ts";
+
+export type Prepared =
+  | { kind: "row"; row: ExecutionRow; warnings: Fault[] }
+  | { kind: "rejected"; id: string | null; errors: Fault[] };
+
+interface PrepareOptions {
+  userId: string;
+  needsCleaning: boolean;
+  nowMs: number;
+}
+
+/** Turns one record of a body into a row of the ledger: validated, cleaned, masked, with everything that is derived. */
+export function prepareExecution(record: RawRecord, options: PrepareOptions): Prepared {
+  if ("fault" in record) return { kind: "rejected", id: null, errors: [record.fault] };
+  const { value, changed } = options.needsCleaning
+    ? cleanText(record.value)
+    : { value: record.value, changed: [] };
+  const parsed = executionInput.safeParse(value);
+  if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
+  const execution = parsed.data;
+  const errors = [...timeFaults(execution, options.nowMs), ...outputFaults(execution.output)];
+  if (errors.length > 0) return { kind: "rejected", id: execution.id, errors };
+  return rowOf(execution, options.userId, changed);
+}
+
+function rowOf(execution: Execution, userId: string, changed: readonly Fault[]): Prepared {
+  const command = maskSecrets(execution.command);
+  const { base, args, features } = parseCommand(command);
+  const { usage, model, warnings, ...measures } = measureExecution(execution);
+  const requests = execution.requests ?? null;
+  const row: ExecutionRow = {
+    id: execution.id.toLowerCase(),
+    timestamp: new Date(execution.timestamp).toISOString(),
+    user_id: userId,
+    batch_id: execution.batch_id ?? null,
+    execution_sequence: execution.execution_sequence ?? null,
+    source: execution.source,
+    session_id: execution.session?.session_id ?? null,
+    command_raw: command,
+    command_base: base,
+    command_args: args,
+    command_features: features,
+    workspace_context: execution.workspace ? maskDeep(execution.workspace) : null,
+    session_context: execution.session ? maskDeep(execution.session) : null,
+    execution_time_ms: execution.execution_time_ms ?? null,
+    tool_calls: execution.tool_calls ?? null,
+    status: execution.status,
+    error_message: execution.error_message ? maskSecrets(execution.error_message) : null,
+    reported_cost_usd: execution.reported_cost_usd ?? null,
+    output_characteristics: {
+      ...(execution.output ? maskDeep(execution.output) : {}),
+      ...(usage === null ? {} : { usage }),
+      ...(requests === null ? {} : { requests }),
+    },
+    model_version: model,
+    ...measures,
+  };
+  return { kind: "row", row, warnings: [...changed, ...warnings] };
+}
+
+function timeFaults(execution: Execution, nowMs: number): Fault[] {
+  const at = Date.parse(execution.timestamp);
+  if (Number.isNaN(at)) return [{ pointer: "/timestamp", detail: "is not a time that exists" }];
+  if (at > nowMs + LIMITS.aheadMsMax) {
+    return [
+      { pointer: "/timestamp", detail: "is more than 5 minutes in the future; check the sender's clock" },
+    ];
+  }
+  if (at < Date.parse(LIMITS.oldest)) {
+    return [{ pointer: "/timestamp", detail: `is before ${LIMITS.oldest}, the oldest that is kept` }];
+  }
+  return [];
+}
+
+type Issue = {
+  code: string;
+  path: readonly PropertyKey[];
+  message: string;
+  keys?: readonly string[];
+  input?: unknown;
+};
+
+const FAULTS_MAX = 20;
+
+function faultsOf(issues: readonly Issue[]): Fault[] {
+  return issues
+    .flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? (issue.keys ?? []).map((key) => ({
+            pointer: pointerTo(...issue.path, key),
+            detail:
+              "is not a field of an execution; check its spelling or put it into workspace, session or output",
+          }))
+        : [{ pointer: pointerTo(...issue.path), detail: issue.message }],
+    )
+    .slice(0, FAULTS_MAX);
+}
+
+function idOf(value: unknown): string | null {
+  if (typeof value !== "object" || value === null || !("id" in value)) return null;
+  return typeof value.id === "string" ? value.id.slice(0, 100) : null;
+}

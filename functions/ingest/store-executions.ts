@@ -1,0 +1,85 @@
+import { DatabaseError } from "pg";
+import {
+  completeExecutions,
+  ensurePartition,
+  type ExecutionRow,
+  insertExecutions,
+} from "../../shared/postgres/command-executions.ts";
+import { isPassing, type Pool, withOrganization } from "../../shared/postgres/pool.ts";
+import type { WriteBatch, WriteOutcome } from "./write-queue.ts";
+
+const CHECK_VIOLATION = "23514";
+
+/**
+ * Writes a batch to the ledger: new rows in one statement; of the others, those that complete a pending row; what is left
+ * was there already. When the ledger refuses the batch, its rows are tried one by one, so that a bad row fails alone.
+ */
+export function createStore(pool: Pool): WriteBatch {
+  const months = new Set<string>();
+
+  async function ensureMonths(rows: readonly ExecutionRow[]): Promise<void> {
+    for (const row of rows) {
+      const month = row.timestamp.slice(0, 7);
+      if (months.has(month)) continue;
+      await ensurePartition(pool, row.timestamp);
+      months.add(month);
+    }
+  }
+
+  async function storeOnce(organizationId: string, rows: readonly ExecutionRow[]): Promise<WriteOutcome[]> {
+    await ensureMonths(rows);
+    const accepted = new Set(await insertExecutions(pool, organizationId, rows));
+    const completing = rows.filter((row) => !accepted.has(row.id) && row.status !== "pending");
+    const updated = new Set(
+      completing.length === 0
+        ? []
+        : await withOrganization(pool, organizationId, (sql) => completeExecutions(sql, completing)),
+    );
+    return rows.map((row) => ({
+      kind: accepted.has(row.id) ? "accepted" : updated.has(row.id) ? "updated" : "duplicate",
+    }));
+  }
+
+  async function store(organizationId: string, rows: readonly ExecutionRow[]): Promise<WriteOutcome[]> {
+    try {
+      return await storeOnce(organizationId, rows);
+    } catch (error) {
+      if (!isMissingPartition(error)) throw error;
+      // A month was archived since this instance last saw it.
+      months.clear();
+      return storeOnce(organizationId, rows);
+    }
+  }
+
+  return async (organizationId, rows) => {
+    try {
+      return await store(organizationId, rows);
+    } catch (error) {
+      if (isPassing(error) || !(error instanceof DatabaseError)) throw error;
+      if (rows.length === 1) return [{ kind: "refused", sqlState: error.code ?? "unknown" }];
+    }
+    const outcomes: WriteOutcome[] = [];
+    for (const row of rows) outcomes.push(await storeAlone(store, organizationId, row));
+    return outcomes;
+  };
+}
+
+async function storeAlone(
+  store: WriteBatch,
+  organizationId: string,
+  row: ExecutionRow,
+): Promise<WriteOutcome> {
+  try {
+    return (
+      (await store(organizationId, [row]))[0] ?? { kind: "failed", error: new Error("a row has no outcome") }
+    );
+  } catch (error) {
+    if (isPassing(error) || !(error instanceof DatabaseError)) return { kind: "failed", error };
+    return { kind: "refused", sqlState: error.code ?? "unknown" };
+  }
+}
+
+/** PostgreSQL reports a row no partition takes as a check violation that names no constraint. */
+function isMissingPartition(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === CHECK_VIOLATION && error.constraint === undefined;
+}

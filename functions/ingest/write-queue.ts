@@ -1,0 +1,124 @@
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+
+/** What became of one row. */
+export type WriteOutcome =
+  | { kind: "accepted" | "updated" | "duplicate" }
+  | { kind: "refused"; sqlState: string }
+  | { kind: "failed"; error: unknown };
+
+export interface QueuedRow {
+  organizationId: string;
+  row: ExecutionRow;
+  settle: (outcome: WriteOutcome) => void;
+}
+
+export type WriteBatch = (organizationId: string, rows: readonly ExecutionRow[]) => Promise<WriteOutcome[]>;
+
+interface WriteQueueOptions {
+  write: WriteBatch;
+  inFlightMax: number;
+  batchRowsMax: number;
+  queuedRowsMax: number;
+}
+
+export interface WriteQueue {
+  /** Queues the rows of one request; false when there is no room for them. */
+  add: (rows: readonly QueuedRow[]) => boolean;
+  /** Whether rows are waiting or being written. */
+  isBusy: () => boolean;
+}
+
+/**
+ * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
+ * `inFlightMax` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
+ * shares statements. Batches hold one organization, and an id only once: its second row waits for the first one's end.
+ */
+export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
+  const waiting = new Map<string, QueuedRow[]>();
+  const writing = new Set<string>();
+  let queued = 0;
+  let inFlight = 0;
+  let scheduled = false;
+
+  function schedule(): void {
+    if (scheduled || queued === 0 || inFlight >= options.inFlightMax) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      flush();
+    });
+  }
+
+  function flush(): void {
+    // One turn for each organization that waits: a large import of one holds up no other.
+    for (const organizationId of Array.from(waiting.keys())) {
+      if (inFlight >= options.inFlightMax) return;
+      const batch = take(organizationId);
+      if (batch.length > 0) void send(organizationId, batch);
+    }
+  }
+
+  function take(organizationId: string): QueuedRow[] {
+    const rows = waiting.get(organizationId) ?? [];
+    waiting.delete(organizationId);
+    const batch: QueuedRow[] = [];
+    const rest: QueuedRow[] = [];
+    for (const item of rows) {
+      const key = keyOf(item);
+      if (batch.length < options.batchRowsMax && !writing.has(key)) {
+        writing.add(key);
+        batch.push(item);
+      } else {
+        rest.push(item);
+      }
+    }
+    if (rest.length > 0) waiting.set(organizationId, rest);
+    queued -= batch.length;
+    return batch;
+  }
+
+  async function send(organizationId: string, batch: readonly QueuedRow[]): Promise<void> {
+    inFlight += 1;
+    const outcomes = await outcomesOf(options.write, organizationId, batch);
+    inFlight -= 1;
+    for (const [index, item] of batch.entries()) {
+      writing.delete(keyOf(item));
+      item.settle(outcomes[index] ?? { kind: "failed", error: new Error("a row has no outcome") });
+    }
+    schedule();
+  }
+
+  return {
+    add(rows) {
+      if (queued + rows.length > options.queuedRowsMax) return false;
+      for (const item of rows) {
+        const list = waiting.get(item.organizationId);
+        if (list === undefined) waiting.set(item.organizationId, [item]);
+        else list.push(item);
+      }
+      queued += rows.length;
+      schedule();
+      return true;
+    },
+    isBusy: () => queued > 0 || inFlight > 0,
+  };
+}
+
+async function outcomesOf(
+  write: WriteBatch,
+  organizationId: string,
+  batch: readonly QueuedRow[],
+): Promise<WriteOutcome[]> {
+  try {
+    return await write(
+      organizationId,
+      batch.map((item) => item.row),
+    );
+  } catch (error) {
+    return batch.map(() => ({ kind: "failed", error }));
+  }
+}
+
+function keyOf(item: QueuedRow): string {
+  return `${item.organizationId} ${item.row.id}`;
+}

@@ -1,0 +1,65 @@
+import type { ChildProcess } from "node:child_process";
+import { open, readFile, rename, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+
+export const LOG_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Whether a process with this id exists, whoever owns it. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+export function hasExited(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Waits until the child has ended; false when it is still there after `timeoutMs`. */
+export async function waitForExit(child: ChildProcess, timeoutMs: number): Promise<boolean> {
+  if (hasExited(child)) return true;
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const onExit = (): void => resolve(true);
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  child.once("exit", onExit);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    child.off("exit", onExit);
+  }
+}
+
+/** Waits until no process has this id any more; false when one still has it after `timeoutMs`. */
+export async function waitUntilGone(pid: number, timeoutMs: number): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  while (isRunning(pid)) {
+    if (Date.now() > deadline) return false;
+    await delay(25);
+  }
+  return true;
+}
+
+/** Opens a log file for appending; one that has grown past `LOG_BYTES_MAX` is set aside as `<file>.1` first. */
+export async function openLog(file: string): Promise<{ fd: number; close: () => Promise<void> }> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > LOG_BYTES_MAX) await rename(file, `${file}.1`);
+  const handle = await open(file, "a", 0o600);
+  return { fd: handle.fd, close: () => handle.close() };
+}
+
+/** The last lines of a log file, for an error message; a sentence of its own when it cannot be read. */
+export async function readLastLines(file: string, count = 12): Promise<string> {
+  try {
+    const lines = (await readFile(file, "utf8")).trimEnd().split("\n");
+    return lines.slice(-count).join("\n");
+  } catch {
+    return `(no log at ${file})`;
+  }
+}

@@ -1,0 +1,37 @@
+import { randomBytes } from "node:crypto";
+import { Client, escapeIdentifier } from "pg";
+import { migratePostgres } from "./postgres-migrations.ts";
+import { dumpPostgresSchema } from "./schema-dump.ts";
+
+/**
+ * The schema the migrations make, taken from a database made for it on the server of `databaseUrl` and dropped again, so
+ * that nothing of a used database gets into it. The login must be allowed to make databases.
+ */
+export async function dumpMigratedSchema(databaseUrl: string): Promise<string> {
+  const name = `netra_dump_${randomBytes(5).toString("hex")}`;
+  const scratchUrl = new URL(databaseUrl);
+  scratchUrl.pathname = `/${name}`;
+  const admin = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  await admin.connect();
+  try {
+    await admin.query(`create database ${escapeIdentifier(name)} template template0 encoding 'UTF8'`);
+    try {
+      await migratePostgres({ databaseUrl: scratchUrl.href, direction: "up" });
+      return await dumpDatabase(scratchUrl.href);
+    } finally {
+      await admin.query(`drop database ${escapeIdentifier(name)} with (force)`);
+    }
+  } finally {
+    await admin.end();
+  }
+}
+
+async function dumpDatabase(databaseUrl: string): Promise<string> {
+  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    return await dumpPostgresSchema(client);
+  } finally {
+    await client.end();
+  }
+}

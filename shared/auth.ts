@@ -1,0 +1,126 @@
+import { hashApiKey, looksLikeApiKey } from "./api-key.ts";
+import { AppError } from "./errors.ts";
+import type { HttpRequest } from "./http.ts";
+import { describeError, type Log } from "./log.ts";
+import { type ApiKeyIdentity, findApiKey, type Scope, touchApiKey } from "./postgres/api-keys.ts";
+import { asUnavailable, type Pool, withOrganization } from "./postgres/pool.ts";
+import type { RateLimiter } from "./rate-limit.ts";
+
+export interface Caller {
+  keyId: string;
+  organizationId: string;
+  userId: string;
+}
+
+export interface Authenticator {
+  /** The caller, if the request carries a live key with this scope; 401, 403 or 429 otherwise. */
+  authenticate: (request: HttpRequest, scope: Scope) => Promise<Caller>;
+}
+
+interface AuthenticatorOptions {
+  pool: Pool;
+  limiter: RateLimiter;
+  log: Log;
+  now: () => number;
+}
+
+/** How long a revoked key may still be taken. */
+const KNOWN_TTL_MS = 60_000;
+/** Unknown keys are remembered as well, so that guessing does not load the database, but a new key works soon. */
+const UNKNOWN_TTL_MS = 2_000;
+const ENTRIES_MAX = 10_000;
+
+interface Entry {
+  identity: Promise<ApiKeyIdentity | null>;
+  until: number;
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const entries = new Map<string, Entry>();
+
+  function lookUp(key: string): Promise<ApiKeyIdentity | null> {
+    const hash = hashApiKey(key);
+    const name = hash.toString("base64");
+    const known = entries.get(name);
+    if (known !== undefined && known.until > options.now()) return known.identity;
+    const entry: Entry = { identity: settle(), until: options.now() + KNOWN_TTL_MS };
+    remember(entries, name, entry);
+
+    async function settle(): Promise<ApiKeyIdentity | null> {
+      try {
+        const identity = await fetchIdentity(options, hash);
+        if (identity === null) entry.until = options.now() + UNKNOWN_TTL_MS;
+        return identity;
+      } catch (error) {
+        entries.delete(name);
+        throw error;
+      }
+    }
+    return entry.identity;
+  }
+
+  return {
+    async authenticate(request, scope) {
+      const key = bearerOf(request);
+      const identity = await lookUp(key);
+      if (identity === null) throw unauthorized("this API key is not known");
+      if (!identity.is_active) throw unauthorized("this API key has been revoked");
+      if (identity.expires_at !== null && identity.expires_at.getTime() <= options.now()) {
+        throw unauthorized(`this API key expired at ${identity.expires_at.toISOString()}`);
+      }
+      if (!identity.scopes.includes(scope)) {
+        throw new AppError(
+          "forbidden",
+          `this API key lacks the scope "${scope}"; it has ${identity.scopes.join(", ")}`,
+        );
+      }
+      const waitSeconds = options.limiter.take(identity.id);
+      if (waitSeconds > 0) {
+        throw new AppError("rate_limited", "this API key has used up its requests for now", {
+          retryAfterSeconds: waitSeconds,
+        });
+      }
+      request.note({ organization_id: identity.organization_id, key_id: identity.id });
+      return { keyId: identity.id, organizationId: identity.organization_id, userId: identity.user_id };
+    },
+  };
+}
+
+function bearerOf(request: HttpRequest): string {
+  const header = request.headers.authorization;
+  if (header === undefined) throw unauthorized("send an API key as `Authorization: Bearer ntr_…`");
+  const key = /^bearer +(\S+) *$/i.exec(header)?.[1] ?? "";
+  if (!looksLikeApiKey(key))
+    throw unauthorized("the Authorization header does not hold an API key of the form ntr_…");
+  return key;
+}
+
+function unauthorized(message: string): AppError {
+  return new AppError("unauthorized", message, { headers: { "www-authenticate": 'Bearer realm="netra"' } });
+}
+
+async function fetchIdentity(options: AuthenticatorOptions, hash: Buffer): Promise<ApiKeyIdentity | null> {
+  try {
+    const identity = await findApiKey(options.pool, hash);
+    if (identity !== null) await touch(options, identity);
+    return identity;
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+/** The time of last use is for people to look at: failing to write it fails nothing else. */
+async function touch(options: AuthenticatorOptions, identity: ApiKeyIdentity): Promise<void> {
+  try {
+    await withOrganization(options.pool, identity.organization_id, (sql) => touchApiKey(sql, identity.id));
+  } catch (error) {
+    options.log("WARNING", "the last use of an API key was not written", describeError(error));
+  }
+}
+
+function remember(entries: Map<string, Entry>, name: string, entry: Entry): void {
+  entries.delete(name);
+  entries.set(name, entry);
+  const oldest = entries.keys().next();
+  if (entries.size > ENTRIES_MAX && oldest.done !== true) entries.delete(oldest.value);
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { HttpFunction, Request, Response } from "@google-cloud/functions-framework";
+import { AppError, problemOf, statusOf } from "./errors.ts";
+import { describeError, type Log, type LogFields } from "./log.ts";
+import { guardOf } from "./runtime/guard.ts";
+
+/** A request as the handlers see it: bytes and strings, nothing parsed by the framework. */
+export interface HttpRequest {
+  id: string;
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  contentType: string;
+  contentEncoding: string;
+  body: Buffer;
+  /** Adds fields to the log line of this request: counts and ids, never contents. */
+  note: (fields: LogFields) => void;
+}
+
+export interface Reply {
+  status: number;
+  body: unknown;
+  headers?: Readonly<Record<string, string>>;
+}
+
+export type Handle = (request: HttpRequest) => Promise<Reply>;
+
+/**
+ * Turns a handler into a function of the framework: one request in, one reply or problem document out, one log line.
+ * Nothing a handler throws reaches the framework, which would answer for other requests or end the process.
+ */
+export function httpHandler(
+  options: { log: Log; projectId?: string | undefined },
+  handle: Handle,
+): HttpFunction {
+  return async (request: Request, response: Response): Promise<void> => {
+    const startedAt = performance.now();
+    const noted: Record<string, unknown> = {};
+    const id = randomUUID();
+    const reply = await replyTo(request, id, handle, noted);
+    send(response, id, reply);
+    const { failure, ...rest } = reply;
+    options.log(rest.status >= 500 ? "ERROR" : "INFO", `${request.method} ${request.path} ${rest.status}`, {
+      request_id: id,
+      status: rest.status,
+      duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
+      ...traceOf(request, options.projectId),
+      ...noted,
+      ...(failure === undefined ? {} : describeError(failure)),
+    });
+  };
+}
+
+/** Picks the handler of a method and path; refuses others with 404 or, naming what is allowed, 405. */
+export function route(routes: Readonly<Record<string, Handle>>): Handle {
+  return (request) => {
+    const handle = routes[`${request.method} ${request.path}`];
+    if (handle !== undefined) return handle(request);
+    const allowed = Object.keys(routes)
+      .filter((key) => key.endsWith(` ${request.path}`))
+      .map((key) => key.slice(0, key.indexOf(" ")));
+    if (allowed.length === 0) {
+      throw new AppError(
+        "not_found",
+        `there is no ${request.path}; this function has ${Object.keys(routes).join(", ")}`,
+      );
+    }
+    throw new AppError("method_not_allowed", `${request.path} takes ${allowed.join(", ")}`, {
+      headers: { allow: allowed.join(", ") },
+    });
+  };
+}
+
+async function replyTo(
+  request: Request,
+  id: string,
+  handle: Handle,
+  noted: Record<string, unknown>,
+): Promise<Reply & { failure?: unknown }> {
+  try {
+    return await handle(readRequest(request, id, noted));
+  } catch (error) {
+    if (error instanceof AppError) return problemReply(error, id);
+    return {
+      ...problemReply(new AppError("internal", `report request ${id} to whoever runs this`), id),
+      failure: error,
+    };
+  }
+}
+
+function readRequest(request: Request, id: string, noted: Record<string, unknown>): HttpRequest {
+  const guard = guardOf(request);
+  if (guard === null) throw new Error("the body guard is not installed");
+  if (guard.tooLarge) {
+    throw new AppError("too_large", `a body may have at most ${guard.maxBodyBytes} bytes`);
+  }
+  const url = new URL(request.url, "http://netra.invalid");
+  return {
+    id,
+    method: request.method,
+    path: url.pathname,
+    query: url.searchParams,
+    headers: request.headers,
+    contentType: guard.contentType,
+    contentEncoding: guard.contentEncoding,
+    body: request.rawBody ?? Buffer.alloc(0),
+    note: (fields) => Object.assign(noted, fields),
+  };
+}
+
+function problemReply(error: AppError, requestId: string): Reply & { failure?: unknown } {
+  const { retryAfterSeconds, headers, cause } = error.options;
+  return {
+    status: statusOf(error.code),
+    body: problemOf(error, requestId),
+    headers: {
+      ...headers,
+      "content-type": "application/problem+json",
+      ...(retryAfterSeconds === undefined
+        ? {}
+        : { "retry-after": String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
+    },
+    ...(cause === undefined ? {} : { failure: cause }),
+  };
+}
+
+function send(response: Response, requestId: string, reply: Reply): void {
+  const body = Buffer.from(JSON.stringify(reply.body));
+  response.writeHead(reply.status, {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-request-id": requestId,
+    ...reply.headers,
+    "content-length": body.length,
+  });
+  response.end(body);
+}
+
+/** Lets Cloud Logging show the line beside the request's own entry. */
+function traceOf(request: Request, projectId: string | undefined): LogFields {
+  const traceparent = request.headers["traceparent"];
+  const traceId = typeof traceparent === "string" ? /^00-([0-9a-f]{32})-/.exec(traceparent)?.[1] : undefined;
+  if (traceId === undefined || projectId === undefined) return {};
+  return { "logging.googleapis.com/trace": `projects/${projectId}/traces/${traceId}` };
+}

@@ -1,0 +1,34 @@
+export type Severity = "DEBUG" | "INFO" | "NOTICE" | "WARNING" | "ERROR" | "CRITICAL";
+export type LogFields = Readonly<Record<string, unknown>>;
+export type Log = (severity: Severity, message: string, fields?: LogFields) => void;
+
+/**
+ * Writes one JSON line an entry, with the field names Cloud Logging reads. Callers pass counts, durations and ids only:
+ * never a body, a command, a prompt or a secret.
+ */
+export function createLog(service: string, write: (line: string) => unknown): Log {
+  return (severity, message, fields = {}) => {
+    write(`${JSON.stringify({ severity, message, time: new Date().toISOString(), service, ...fields })}\n`);
+  };
+}
+
+/** What may be logged of a thrown value: class, SQLSTATE or system code, and where it was thrown. */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const code = "code" in error ? error.code : undefined;
+  return {
+    error: error.name,
+    ...(typeof code === "string" ? { error_code: code } : {}),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    stack: stackFrames(error),
+  };
+}
+
+/** Frames without the message: messages of drivers and parsers quote what was sent. */
+function stackFrames(error: Error): string[] {
+  return (error.stack ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("    at "))
+    .slice(0, 12)
+    .map((line) => line.trim());
+}

@@ -1,0 +1,117 @@
+import type { Sql } from "./pool.ts";
+
+/** Statements of the relay. All of them run with the rights of the system jobs. */
+
+const SEAL = `
+with batch as (
+  select nextval('analytics_batch') as number
+), picked as materialized (
+  select seq from analytics_outbox where batch is null order by seq limit $1 for update skip locked
+)
+update analytics_outbox o set batch = batch.number
+from batch, picked
+where o.seq = picked.seq
+returning o.batch`;
+
+/** Seals up to `rowsMax` waiting rows into a new batch, immutable from then on. Returns whether there were any. */
+export async function sealBatch(sql: Sql, rowsMax: number): Promise<boolean> {
+  const result = await sql.query({ text: SEAL, values: [rowsMax] });
+  return (result.rowCount ?? 0) > 0;
+}
+
+/** Keeps two relays from delivering one batch at a time; any fixed number not used by another lock. */
+const LOCK_CLASS = 20_417;
+
+const CLAIM = `
+select batch
+from (
+  select distinct batch from analytics_outbox
+  where batch is not null and batch <> all ($1::bigint[])
+  order by batch offset 0
+) sealed
+where pg_try_advisory_xact_lock(${LOCK_CLASS}, (batch % 2147483647)::integer)
+limit 1`;
+
+/** A sealed batch that no other relay works on, held until the transaction ends, or null. `except` are left out. */
+export async function claimBatch(sql: Sql, except: readonly number[]): Promise<number | null> {
+  const { rows } = await sql.query<{ batch: number }>({ text: CLAIM, values: [except] });
+  return rows[0]?.batch ?? null;
+}
+
+// The lateral look-up keeps the plan at one index probe a row, however wrong the statistics of a busy queue are.
+const FETCH = `
+select o.execution_id, o.organization_id, e.line
+from analytics_outbox o
+  left join lateral (
+    select json_build_object(
+      'organization_id', e.organization_id,
+      'id', e.id,
+      'timestamp', to_char(e.timestamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'ingested_at', to_char(e.ingested_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'user_id', e.user_id,
+      'batch_id', e.batch_id,
+      'execution_sequence', e.execution_sequence,
+      'source', e.source,
+      'status', e.status,
+      'command_base', e.command_base,
+      'task_kind', e.command_features ->> 'task_kind',
+      'model', e.model_version,
+      'repository', e.workspace_context ->> 'repository',
+      'branch', e.workspace_context ->> 'branch',
+      'session_id', e.session_id,
+      'agent', e.session_context ->> 'agent',
+      'agent_version', e.session_context ->> 'agent_version',
+      'input_tokens', e.input_tokens,
+      'output_tokens', e.output_tokens,
+      'cache_read_tokens', e.cached_tokens,
+      'cache_write_5m_tokens', (e.output_characteristics -> 'usage' ->> 'cache_write_5m_tokens')::bigint,
+      'cache_write_1h_tokens', (e.output_characteristics -> 'usage' ->> 'cache_write_1h_tokens')::bigint,
+      'total_tokens', e.total_tokens,
+      'fresh_tokens', e.fresh_tokens,
+      'cache_hit_rate', e.cache_hit_rate,
+      'execution_time_ms', e.execution_time_ms,
+      'tool_calls', e.tool_calls,
+      'cost_usd', e.cost_usd::text,
+      'fresh_cost_usd', e.fresh_cost_usd::text,
+      'cache_savings_usd', e.cache_savings_usd::text,
+      'reported_cost_usd', e.reported_cost_usd::text,
+      'cost_basis', e.cost_basis,
+      'price_version', e.price_version,
+      'error_message', e.error_message,
+      'command_args', e.command_args::text,
+      'command_features', e.command_features::text,
+      'workspace_context', e.workspace_context::text,
+      'session_context', e.session_context::text,
+      'output_characteristics', (e.output_characteristics - 'requests')::text
+    )::text as line
+    from command_executions e
+    where e.organization_id = o.organization_id and e.id = o.execution_id and e.timestamp = o.execution_timestamp
+    limit 1
+  ) e on true
+where o.batch = $1
+order by o.seq`;
+
+export interface OutboxRow {
+  execution_id: string;
+  organization_id: string;
+  /** The execution as one JSON object for the analytics table, or null when it has been erased since. */
+  line: string | null;
+}
+
+export async function listBatch(sql: Sql, batch: number): Promise<OutboxRow[]> {
+  return (await sql.query<OutboxRow>({ text: FETCH, values: [batch] })).rows;
+}
+
+const DELETE = "delete from analytics_outbox where batch = $1";
+
+export async function deleteBatch(sql: Sql, batch: number): Promise<void> {
+  await sql.query({ text: DELETE, values: [batch] });
+}
+
+const COUNT = "select count(*) as waiting, min(created_at) as oldest from analytics_outbox";
+
+/** How much the analytics copy lacks, and since when. */
+export async function countOutbox(sql: Sql): Promise<{ waiting: number; oldest: Date | null }> {
+  const { rows } = await sql.query<{ waiting: number; oldest: Date | null }>({ text: COUNT });
+  return rows[0] ?? { waiting: 0, oldest: null };
+}

@@ -1,0 +1,162 @@
+import type { Sql } from "./pool.ts";
+
+/**
+ * A row of the ledger as it is written. Money is a decimal text or null where unknown; JSON columns hold values, not
+ * text; the organization comes from the caller, never from the row.
+ */
+export interface ExecutionRow {
+  id: string;
+  timestamp: string;
+  user_id: string | null;
+  batch_id: string | null;
+  execution_sequence: number | null;
+  source: string;
+  session_id: string | null;
+  command_raw: string;
+  command_base: string;
+  command_args: unknown;
+  command_features: unknown;
+  workspace_context: unknown;
+  session_context: unknown;
+  total_tokens: number | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cached_tokens: number | null;
+  fresh_tokens: number | null;
+  cache_hit_rate: number | null;
+  execution_time_ms: number | null;
+  tool_calls: number | null;
+  status: string;
+  error_message: string | null;
+  cost_usd: string | null;
+  fresh_cost_usd: string | null;
+  cache_savings_usd: string | null;
+  reported_cost_usd: number | null;
+  cost_basis: string | null;
+  price_version: string | null;
+  output_characteristics: unknown;
+  model_version: string | null;
+}
+
+const TYPES: Record<keyof ExecutionRow, string> = {
+  id: "uuid",
+  timestamp: "timestamptz",
+  user_id: "uuid",
+  batch_id: "uuid",
+  execution_sequence: "integer",
+  source: "text",
+  session_id: "text",
+  command_raw: "text",
+  command_base: "text",
+  command_args: "jsonb",
+  command_features: "jsonb",
+  workspace_context: "jsonb",
+  session_context: "jsonb",
+  total_tokens: "bigint",
+  input_tokens: "bigint",
+  output_tokens: "bigint",
+  cached_tokens: "bigint",
+  fresh_tokens: "bigint",
+  cache_hit_rate: "double precision",
+  execution_time_ms: "bigint",
+  tool_calls: "integer",
+  status: "text",
+  error_message: "text",
+  cost_usd: "numeric",
+  fresh_cost_usd: "numeric",
+  cache_savings_usd: "numeric",
+  reported_cost_usd: "numeric",
+  cost_basis: "text",
+  price_version: "text",
+  output_characteristics: "jsonb",
+  model_version: "text",
+};
+
+const COLUMNS = Object.keys(TYPES);
+const RECORD = Object.entries(TYPES)
+  .map(([column, type]) => `${column} ${type}`)
+  .join(", ");
+
+// The tenant is set by the statement itself, in the CTE every row comes through: one round trip instead of four, and the
+// policies see it because they are checked as each row is written.
+const INSERT = `
+with tenant as materialized (
+  select set_config('app.organization_id', $2, true)::uuid as organization_id
+), incoming as materialized (
+  select tenant.organization_id, r.* from tenant, jsonb_to_recordset($1::jsonb) as r(${RECORD})
+), new_key as (
+  insert into ingest_keys (organization_id, id, timestamp)
+  select organization_id, id, timestamp from incoming
+  on conflict do nothing
+  returning id
+), stored as (
+  insert into command_executions (organization_id, ${COLUMNS.join(", ")})
+  select organization_id, ${COLUMNS.join(", ")} from incoming where id in (select id from new_key)
+  on conflict do nothing
+  returning id, timestamp, status, organization_id
+), queued as (
+  insert into analytics_outbox (organization_id, execution_id, execution_timestamp)
+  select organization_id, id, timestamp from stored where status <> 'pending'
+)
+select id from stored`;
+
+/**
+ * Stores the rows in one statement, queues the terminal ones for the analytics copy, and returns the ids that were new;
+ * repeats are left as they are. No id may stand in `rows` twice. Sets the organization itself: call it outside of a
+ * transaction.
+ */
+export async function insertExecutions(
+  sql: Sql,
+  organizationId: string,
+  rows: readonly ExecutionRow[],
+): Promise<string[]> {
+  const result = await sql.query<{ id: string }>({
+    name: "insert-executions",
+    text: INSERT,
+    values: [JSON.stringify(rows), organizationId],
+  });
+  return result.rows.map((row) => row.id);
+}
+
+const KEPT_WHEN_ABSENT = new Set<string>(["workspace_context", "session_context", "session_id", "batch_id"]);
+const SETS = COLUMNS.filter((column) => column !== "id" && column !== "timestamp")
+  .map((column) =>
+    KEPT_WHEN_ABSENT.has(column)
+      ? `${column} = coalesce(r.${column}, e.${column})`
+      : `${column} = r.${column}`,
+  )
+  .join(", ");
+
+const COMPLETE = `
+with incoming as materialized (
+  select r.*, k.organization_id, k.timestamp as stored_timestamp
+  from jsonb_to_recordset($1::jsonb) as r(${RECORD})
+    join ingest_keys k on k.organization_id = current_organization_id() and k.id = r.id
+), completed as (
+  update command_executions e
+  set ${SETS}, updated_at = current_timestamp
+  from incoming r
+  where e.organization_id = r.organization_id and e.id = r.id and e.timestamp = r.stored_timestamp
+    and e.status = 'pending' and r.status <> 'pending'
+  returning e.id, e.timestamp, e.organization_id
+), queued as (
+  insert into analytics_outbox (organization_id, execution_id, execution_timestamp)
+  select organization_id, id, timestamp from completed
+)
+select id from completed`;
+
+/**
+ * Completes pending rows by the same id and queues them for the analytics copy; returns the ids that changed. A terminal
+ * row never changes. Runs in a transaction of the organization.
+ */
+export async function completeExecutions(sql: Sql, rows: readonly ExecutionRow[]): Promise<string[]> {
+  const result = await sql.query<{ id: string }>({ text: COMPLETE, values: [JSON.stringify(rows)] });
+  return result.rows.map((row) => row.id);
+}
+
+const ENSURE_PARTITION = "select ensure_command_executions_partition($1::timestamptz)";
+
+/** Makes the partition of the timestamp's month if there is none. */
+export async function ensurePartition(sql: Sql, timestamp: string): Promise<void> {
+  await sql.query({ text: ENSURE_PARTITION, values: [timestamp] });
+}

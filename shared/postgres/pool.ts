@@ -1,0 +1,124 @@
+import { type ClientBase, DatabaseError, Pool as PgPool, type PoolClient, TypeOverrides } from "pg";
+import { AppError } from "../errors.ts";
+import { describeError, type Log } from "../log.ts";
+
+/** Anything a statement can be sent to: the pool, or the connection of a transaction. */
+export type Sql = Pick<ClientBase, "query">;
+export type Pool = PgPool;
+
+interface PoolOptions {
+  databaseUrl: string;
+  connectionsMax: number;
+  applicationName: string;
+  log: Log;
+  statementTimeoutMs?: number;
+  connectionTimeoutMs?: number;
+}
+
+const INT8 = 20;
+
+/** bigint columns come back as numbers; one past 2^53 is a fault to be seen, not to be rounded. */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("a bigint does not fit a number");
+  return value;
+}
+
+const types = new TypeOverrides();
+types.setTypeParser(INT8, parseInt8);
+
+export function createPool(options: PoolOptions): Pool {
+  const pool = new PgPool({
+    connectionString: options.databaseUrl,
+    max: options.connectionsMax,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
+    statement_timeout: options.statementTimeoutMs ?? 20_000,
+    idle_in_transaction_session_timeout: 30_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types,
+  });
+  // An idle connection that breaks emits here; without a listener the process would end.
+  pool.on("error", (error) =>
+    options.log("WARNING", "an idle database connection broke", describeError(error)),
+  );
+  return pool;
+}
+
+/** Runs `work` in a transaction that sees one organization's rows and no others. */
+export function withOrganization<T>(
+  pool: Pool,
+  organizationId: string,
+  work: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  return transaction(pool, async (sql) => {
+    await sql.query({ text: "select set_config('app.organization_id', $1, true)", values: [organizationId] });
+    return work(sql);
+  });
+}
+
+/** Runs `work` in a transaction with the rights of the jobs that work for every organization. */
+export function withSystemRole<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  return transaction(pool, async (sql) => {
+    await sql.query("set local role netra_system");
+    return work(sql);
+  });
+}
+
+async function transaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("begin");
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    broken = await rollback(client);
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** The failure of the rollback itself, which means the connection is not to be used again. */
+async function rollback(client: PoolClient): Promise<Error | undefined> {
+  try {
+    await client.query("rollback");
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error("rollback failed");
+  }
+}
+
+/** SQLSTATE classes in which the statement is right and the server is not ready: connection, resources, shutdown. */
+const PASSING_CLASSES = new Set(["08", "53", "57", "58"]);
+/** Serialization failure, deadlock, lock not available. */
+const PASSING_STATES = new Set(["40001", "40P01", "55P03"]);
+
+/** Whether the same work can succeed later unchanged. A failure without SQLSTATE never reached the server or lost it. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === "unavailable";
+  if (!(error instanceof DatabaseError)) return error instanceof Error && !isBug(error);
+  const state = error.code ?? "";
+  return PASSING_CLASSES.has(state.slice(0, 2)) || PASSING_STATES.has(state);
+}
+
+function isBug(error: Error): boolean {
+  return (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof ReferenceError ||
+    error instanceof SyntaxError
+  );
+}
+
+/** Turns a passing failure into "come again"; a bug stays what it is. */
+export function asUnavailable(error: unknown): unknown {
+  if (error instanceof AppError || !isPassing(error)) return error;
+  return new AppError("unavailable", "the ledger cannot be reached; nothing of this request is stored", {
+    cause: error,
+    retryAfterSeconds: 2,
+  });
+}

@@ -1,0 +1,88 @@
+import { subscribe } from "node:diagnostics_channel";
+import type { IncomingMessage } from "node:http";
+
+/**
+ * Keeps functions-framework from reading what it should not. On its own it accepts 1 GB bodies, inflates gzip before any
+ * of our code runs, and answers bad JSON with a page of its own while logging the body. The guard sees each request first:
+ * it bounds the body, and hides its media type and encoding so that the framework takes it as plain bytes. The handler
+ * parses those bytes itself, with what `guardOf` remembered.
+ */
+export interface Guarded {
+  contentType: string;
+  contentEncoding: string;
+  /** The body was over the limit; what the handler would read of it is not the whole. */
+  tooLarge: boolean;
+  maxBodyBytes: number;
+}
+
+/** An oversized body is read and thrown away up to here, so that its sender gets to read the answer. */
+const DISCARD_BYTES_MAX = 64 * 1024 * 1024;
+
+const guarded = new WeakMap<IncomingMessage, Guarded>();
+
+/** What the guard knows of a request, or null where it did not run. */
+export function guardOf(request: IncomingMessage): Guarded | null {
+  return guarded.get(request) ?? null;
+}
+
+/** Guards one request; must run before the framework sees it. A second call for the same request changes nothing. */
+export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: number }): void {
+  if (guarded.has(request)) return;
+  const { headers } = request;
+  const state: Guarded = {
+    contentType: headers["content-type"] ?? "",
+    contentEncoding: (headers["content-encoding"] ?? "").trim().toLowerCase(),
+    tooLarge: false,
+    maxBodyBytes: options.maxBodyBytes,
+  };
+  guarded.set(request, state);
+
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  if (!hasBody) return;
+  headers["content-type"] = "application/octet-stream";
+  delete headers["content-encoding"];
+
+  if (Number(headers["content-length"] ?? 0) > options.maxBodyBytes) {
+    state.tooLarge = true;
+    discardBody(request, Number(headers["content-length"]));
+  } else if (headers["transfer-encoding"] !== undefined) {
+    boundChunkedBody(request, state);
+  }
+}
+
+/** Guards every request of the process: for a function that is served alone. */
+export function installGuard(options: { maxBodyBytes: number }): void {
+  subscribe("http.server.request.start", (message) => {
+    if (holdsRequest(message)) guardRequest(message.request, options);
+  });
+}
+
+function holdsRequest(message: unknown): message is { request: IncomingMessage } {
+  return typeof message === "object" && message !== null && "request" in message;
+}
+
+function discardBody(request: IncomingMessage, declaredBytes: number): void {
+  request.headers["content-length"] = "0";
+  delete request.headers["transfer-encoding"];
+  if (declaredBytes > DISCARD_BYTES_MAX) request.once("data", () => request.destroy());
+  request.resume();
+}
+
+/** Ends the body early for its reader once it is over the limit, and throws the rest away. */
+function boundChunkedBody(request: IncomingMessage, state: Guarded): void {
+  let received = 0;
+  const emit = request.emit.bind(request);
+  request.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event === "data") {
+      received += Buffer.isBuffer(args[0]) ? args[0].length : 0;
+      if (received > DISCARD_BYTES_MAX) request.destroy();
+      if (state.tooLarge) return true;
+      if (received > state.maxBodyBytes) {
+        state.tooLarge = true;
+        return emit("end");
+      }
+    }
+    if (event === "end" && state.tooLarge) return true;
+    return emit(event, ...args);
+  };
+}

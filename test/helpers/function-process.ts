@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { findFreePort } from "./ports.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const READY_DEADLINE_MS = 30_000;
+
+export interface FunctionProcess {
+  url: string;
+  child: ChildProcess;
+  /** What it has written so far, both streams. */
+  output: () => string;
+  /** Sends the signal and resolves with the exit code, null when the signal itself ended it. */
+  end: (signal: NodeJS.Signals) => Promise<number | null>;
+}
+
+/** Runs one function in a process of its own, as the platform does: functions-framework with FUNCTION_TARGET. */
+export async function startFunctionProcess(
+  target: string,
+  env: Readonly<Record<string, string>>,
+): Promise<FunctionProcess> {
+  const port = await findFreePort();
+  const framework = fileURLToPath(import.meta.resolve("@google-cloud/functions-framework"));
+  const main = framework.replace(/index\.js$/, "main.js");
+  const child = spawn(
+    process.execPath,
+    [main, `--source=${ROOT}functions/${target}/index.ts`, `--target=${target}`],
+    {
+      cwd: ROOT,
+      env: { ...process.env, ...env, PORT: String(port), NODE_ENV: "production" },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-1_000_000);
+    });
+  }
+  const started: FunctionProcess = {
+    url: `http://127.0.0.1:${port}`,
+    child,
+    output: () => output,
+    async end(signal) {
+      if (child.exitCode !== null) return child.exitCode;
+      const exited = once(child, "exit");
+      child.kill(signal);
+      await exited;
+      return child.exitCode;
+    },
+  };
+  await waitUntilServing(started);
+  return started;
+}
+
+async function waitUntilServing({ url, child, output }: FunctionProcess): Promise<void> {
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  for (;;) {
+    try {
+      await fetch(`${url}/none`);
+      return;
+    } catch (error) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the function did not start:\n${output()}`, { cause: error });
+      }
+      await delay(50);
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { findFreePort } from "../../local/free-port.ts";

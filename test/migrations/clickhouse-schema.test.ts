@@ -1,0 +1,211 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { migrateClickHouse } from "../../migrations/clickhouse-migrations.ts";
+import { insertExecutionLines } from "../../shared/clickhouse/executions.ts";
+import { openEmptyClickHouse, openEmptyPostgres } from "./empty-databases.ts";
+
+async function openMigrated() {
+  const { databaseUrl } = await openEmptyPostgres();
+  const clickhouse = openEmptyClickHouse();
+  await migrateClickHouse({ databaseUrl, clickhouseUrl: clickhouse.clickhouseUrl, direction: "up" });
+  return { ...clickhouse, databaseUrl };
+}
+
+/** One line of the analytics copy, as the relay sends it. */
+function makeLine(partial: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({
+    organization_id: "11111111-1111-4111-8111-111111111111",
+    id: randomUUID(),
+    timestamp: new Date(Date.now() - 3_600_000).toISOString(),
+    user_id: "22222222-2222-4222-8222-222222222222",
+    source: "client",
+    status: "completed",
+    command_base: "/build",
+    model: "claude-opus-4-5",
+    input_tokens: 10,
+    total_tokens: 15,
+    execution_time_ms: 1_000,
+    cost_usd: "0.000000000001",
+    cost_basis: "computed",
+    ...partial,
+  });
+}
+
+const TOTALS = {
+  executions: "select count() as n, sum(input_tokens) as tokens, sum(cost_usd) as cost from executions",
+  hourly:
+    "select sum(executions) as n, sum(input_tokens) as tokens, sum(cost_usd) as cost from executions_hourly",
+};
+
+describe("the ClickHouse schema", () => {
+  it("goes up, down to nothing and up again to the same tables, without naming its database", async () => {
+    const { databaseUrl, clickhouseUrl, rows } = await openMigrated();
+    const tables = () =>
+      rows<{ name: string }>(
+        "select name, create_table_query from system.tables where database = currentDatabase() order by name",
+      );
+    const first = await tables();
+
+    await migrateClickHouse({ databaseUrl, clickhouseUrl, direction: "down", count: 100 });
+    expect((await tables()).map((table) => table.name)).toEqual(["schema_migrations"]);
+    await migrateClickHouse({ databaseUrl, clickhouseUrl, direction: "up" });
+
+    expect(await tables()).toEqual(first);
+    expect(first.map((table) => table.name)).toEqual(
+      expect.arrayContaining([
+        "aggregated_metrics",
+        "executions",
+        "recent_workloads",
+        "user_activity",
+        "workload_events",
+      ]),
+    );
+  });
+
+  it("leads every sorting key with the organization", async () => {
+    const { rows } = await openMigrated();
+
+    const keys = await rows<{ name: string; sorting_key: string }>(`
+      select name, sorting_key from system.tables
+      where database = currentDatabase() and sorting_key != '' and name != 'schema_migrations' and not startsWith(name, '.inner')`);
+
+    expect(keys.length).toBeGreaterThanOrEqual(5);
+    expect(keys.filter((key) => !key.sorting_key.startsWith("organization_id"))).toEqual([]);
+  });
+
+  it("counts a batch sent three times once, in the table and in everything derived from it", async () => {
+    const { client, rows } = await openMigrated();
+    // Two months, so that the batch becomes several blocks.
+    const lines = [
+      makeLine(),
+      makeLine(),
+      makeLine({ timestamp: new Date(Date.now() - 40 * 86_400_000).toISOString() }),
+    ];
+
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await insertExecutionLines(client, { lines, deduplicationToken: "batch-1" });
+    }
+
+    const once = [{ n: "3", tokens: "30", cost: "0.000000000003" }];
+    expect(await rows(TOTALS.executions)).toEqual(once);
+    expect(await rows(TOTALS.hourly)).toEqual(once);
+    expect(await rows("select sum(count) as n, sum(total_duration_ms) as ms from user_activity")).toEqual([
+      { n: "3", ms: "3000" },
+    ]);
+  });
+
+  it("counts equal batches under two tokens twice", async () => {
+    const { client, rows } = await openMigrated();
+    const line = (id: string) => makeLine({ id, timestamp: "2026-01-02T03:04:05.678Z" });
+
+    await insertExecutionLines(client, { lines: [line(randomUUID())], deduplicationToken: "batch-1" });
+    await insertExecutionLines(client, { lines: [line(randomUUID())], deduplicationToken: "batch-2" });
+
+    expect(await rows(TOTALS.hourly)).toEqual([{ n: "2", tokens: "20", cost: "0.000000000002" }]);
+  });
+
+  it("still knows a batch after hundreds of others", async () => {
+    const { client, rows } = await openMigrated();
+    const first = [makeLine()];
+    await insertExecutionLines(client, { lines: first, deduplicationToken: "first" });
+    for (let batch = 0; batch < 300; batch += 1) {
+      await insertExecutionLines(client, { lines: [makeLine()], deduplicationToken: `batch-${batch}` });
+    }
+
+    await insertExecutionLines(client, { lines: first, deduplicationToken: "first" });
+
+    expect(await rows(TOTALS.hourly)).toMatchObject([{ n: "301" }]);
+    expect(await rows(TOTALS.executions)).toMatchObject([{ n: "301" }]);
+  });
+
+  it("adds up money and tokens exactly, and keeps unknown apart from zero", async () => {
+    const { client, rows } = await openMigrated();
+    await insertExecutionLines(client, {
+      lines: [
+        makeLine({ cost_usd: "12345678.000000000001", input_tokens: 9_007_199_254_740_991 }),
+        makeLine({ cost_usd: "0.000000000002", input_tokens: 2 }),
+        makeLine({
+          model: null,
+          cost_usd: null,
+          cost_basis: "unpriced",
+          input_tokens: null,
+          command_base: "/idle",
+        }),
+      ],
+      deduplicationToken: "batch-1",
+    });
+
+    const exact = { n: "3", tokens: "9007199254740993", cost: "12345678.000000000003" };
+    expect(await rows(TOTALS.executions)).toEqual([exact]);
+    expect(await rows(TOTALS.hourly)).toEqual([exact]);
+    expect(
+      await rows(
+        "select model, input_tokens, cost_usd, unpriced from executions_hourly where command_base = '/idle'",
+      ),
+    ).toEqual([{ model: "", input_tokens: null, cost_usd: null, unpriced: "1" }]);
+  });
+
+  it("takes a batch of executions from a hundred and twenty months", async () => {
+    const { client, rows } = await openMigrated();
+    const lines = Array.from({ length: 120 }, (_, month) =>
+      makeLine({ timestamp: new Date(Date.UTC(2017, month, 15)).toISOString() }),
+    );
+
+    await insertExecutionLines(client, { lines, deduplicationToken: "history" });
+
+    expect(await rows(TOTALS.executions)).toMatchObject([{ n: "120" }]);
+    expect(await rows(TOTALS.hourly)).toMatchObject([{ n: "120" }]);
+  });
+
+  it("aggregates every metric of an event, by unit, and never adds up averages", async () => {
+    const { client, rows } = await openMigrated();
+    const event = (names: string[], values: number[], units: string[]) => ({
+      organization_id: "11111111-1111-4111-8111-111111111111",
+      workload_id: "w",
+      event_type: "metric",
+      "metrics.name": names,
+      "metrics.value": values,
+      "metrics.unit": units,
+    });
+    const insert = (value: object) =>
+      client.insert({ table: "workload_events", values: [value], format: "JSONEachRow" });
+    await insert(event(["latency", "size"], [10, 1], ["ms", "kB"]));
+    await insert(event(["latency", "latency"], [20, 3], ["ms", "s"]));
+    await insert(event(["latency"], [60], ["ms"]));
+
+    expect(
+      await rows(`
+        select metric_name, unit, user_id, sum(total_value) as total, sum(event_count) as events, min(min_value) as least,
+          max(max_value) as most, sum(total_value) / sum(event_count) as mean
+        from aggregated_metrics group by metric_name, unit, user_id order by metric_name, unit`),
+    ).toEqual([
+      {
+        metric_name: "latency",
+        unit: "ms",
+        user_id: null,
+        total: 90,
+        events: "3",
+        least: 10,
+        most: 60,
+        mean: 30,
+      },
+      { metric_name: "latency", unit: "s", user_id: null, total: 3, events: "1", least: 3, most: 3, mean: 3 },
+      { metric_name: "size", unit: "kB", user_id: null, total: 1, events: "1", least: 1, most: 1, mean: 1 },
+    ]);
+    expect(await rows("select workload_id, event_count from recent_workloads")).toEqual([
+      { workload_id: "w", event_count: "3" },
+    ]);
+  });
+
+  it("refuses a field the table does not have and a null it cannot hold, and stores nothing of that batch", async () => {
+    const { client, rows } = await openMigrated();
+    const insert = (line: string) =>
+      insertExecutionLines(client, { lines: [makeLine(), line], deduplicationToken: randomUUID() });
+
+    await expect(insert(makeLine({ commandBase: "/build" }))).rejects.toThrow(/commandBase/);
+    await expect(insert(makeLine({ status: null }))).rejects.toThrow(/status/);
+
+    expect(await rows(TOTALS.executions)).toMatchObject([{ n: "0" }]);
+    expect(await rows(TOTALS.hourly)).toMatchObject([{ n: "0" }]);
+  });
+});
