@@ -1,7 +1,13 @@
 import type { ExecutionInput } from "../shared/agent/execution.ts";
 
 /** Under the server's 5,000 records and 10 MB, with room for a proxy's own ideas. */
-export const BATCH_LIMITS = { recordsMax: 5_000, bytesMax: 8_000_000 } as const;
+export const BATCH_LIMITS: Readonly<BatchLimits> = { recordsMax: 5_000, bytesMax: 8_000_000 };
+
+export interface BatchLimits {
+  recordsMax: number;
+  /** Of the lines before compression. */
+  bytesMax: number;
+}
 
 /** Records that travel in one request, as they are written on the wire. */
 export interface Batch {

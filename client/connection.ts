@@ -84,8 +84,9 @@ export function getAdminDatabaseUrl(source: ConnectionSource): string {
   return url;
 }
 
-/** The organization of a local server, when connection.json names one. */
+/** The organization of the local server, when it is that server's database that getAdminDatabaseUrl answers. */
 export function findLocalOrganization(source: ConnectionSource): string | null {
+  if (value(source.env, "NETRA_ADMIN_DATABASE_URL") !== undefined) return null;
   const file = readConnectionFile(source);
   return file?.organizationId ?? file?.organization ?? null;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ExecutionInput } from "../shared/agent/execution.ts";
@@ -14,10 +14,8 @@ import { privateFolder } from "./state-dir.ts";
  * spool has it. When the client is killed, whoever comes next closes the run from this file.
  */
 export interface PendingRun {
-  /** Replaces the record; `final` once the run has ended and only delivery is left. */
+  /** Replaces the record, also as a sign of life; `final` once the run has ended and only delivery is left. */
   write(execution: ExecutionInput, final: boolean): void;
-  /** A sign of life, for those who cannot look at this machine's processes. */
-  touch(): void;
   remove(): void;
 }
 
@@ -47,10 +45,6 @@ export function createPending(
   write(execution, false);
   return {
     write,
-    touch: () => {
-      const now = new Date();
-      utimesSync(path, now, now);
-    },
     remove: () => rmSync(path, { force: true }),
   };
 }

@@ -163,12 +163,19 @@ function notStarted(program: string, error: unknown): ProcessEnd {
   };
 }
 
+/** Streams that are written to, and whether their readers went away. */
+const sinks = new WeakMap<NodeJS.WritableStream, { gone: boolean }>();
+
 /** Writes to a stream at its pace; a reader that went away is not an error of ours. */
 export function createSink(stream: NodeJS.WritableStream): (chunk: Uint8Array | string) => Promise<void> {
-  let gone = false;
-  stream.on("error", () => (gone = true));
+  const state = sinks.get(stream) ?? { gone: false };
+  if (!sinks.has(stream)) {
+    sinks.set(stream, state);
+    stream.on("error", () => (state.gone = true));
+    stream.on("close", () => (state.gone = true));
+  }
   return async (chunk) => {
-    if (gone || stream.write(chunk)) return;
-    await Promise.race([once(stream, "drain"), once(stream, "close")]).catch(() => (gone = true));
+    if (state.gone || !stream.writable || stream.write(chunk)) return;
+    await Promise.race([once(stream, "drain"), once(stream, "close")]).catch(() => (state.gone = true));
   };
 }

@@ -84,7 +84,7 @@ const FABLE = "claude-fable-5-2";
 const HAIKU = "claude-haiku-5-5";
 
 /** Served by a gateway under a name that has no public price. */
-export const UNPRICED_MODEL = "harbor-gateway-preview";
+const UNPRICED_MODEL = "harbor-gateway-preview";
 
 export const DEVELOPERS: readonly Developer[] = [
   developer(

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { ClickHouseOrders } from "./clickhouse-process.ts";
-import { hasExited, openLog, readLastLines, waitForExit } from "./processes.ts";
+import { hasExited, openLog, readLastLines, untilExit, waitForExit } from "./processes.ts";
 
 const USER = "netra";
 const START_MS = 60_000;
@@ -26,6 +26,8 @@ export interface EmbeddedClickHouse {
   port: number;
   /** The address of a database, as the ClickHouse client takes it. */
   url: (database: string) => string;
+  /** Resolves when the engine's process has ended, whoever ended it. */
+  ended: Promise<void>;
   stop: () => Promise<void>;
   /** Ends the engine at once, as a crash would. */
   kill: () => Promise<void>;
@@ -44,6 +46,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Embed
         port,
         url: (database) =>
           `http://${USER}:${encodeURIComponent(options.password)}@127.0.0.1:${port}/${database}`,
+        ended: untilExit(child),
         stop: () => stopEngine(child),
         kill: () => killEngine(child),
       };

@@ -8,7 +8,7 @@ import { findFreePort } from "./free-port.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { clearLeftover } from "./postgres-leftover.ts";
 import { serverEnvironment, spawnServer, stopServer, waitUntilReady } from "./postgres-server.ts";
-import { readLastLines } from "./processes.ts";
+import { readLastLines, untilExit } from "./processes.ts";
 import { chooseRunAs, type RunAs } from "./unprivileged.ts";
 
 const OWNER = "netra_owner";
@@ -30,6 +30,8 @@ export interface EmbeddedPostgres {
   port: number;
   /** The address of a database as its owner, a superuser. */
   url: (database: string) => string;
+  /** Resolves when the server has ended, whoever ended it. */
+  ended: Promise<void>;
   /** Shuts down: sessions end, the data is on disk when the promise resolves. */
   stop: () => Promise<void>;
   /** Ends the server at once, as a crash would. */
@@ -67,6 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
       return {
         port,
         url,
+        ended: untilExit(server),
         stop: () => stopServer(server),
         kill: async () => {
           server.kill("SIGKILL");

@@ -92,7 +92,7 @@ function readOwner(file) {
 async function install() {
   const npm = process.env.npm_execpath;
   const node = process.env.npm_node_execpath ?? process.execPath;
-  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier"];
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
   const [file, head] = npm?.endsWith("js") ? [node, [npm]] : ["npm", []];
   const child = spawn(file, [...head, ...args], { cwd: ROOT, stdio: ["ignore", 2, 2] });
   const [code, cause] = await new Promise((resolve) => {

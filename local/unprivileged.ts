@@ -36,6 +36,8 @@ export async function chooseRunAs(paths: { program: string; dataDirectory: strin
     `--reuid=${identity.uid}`,
     `--regid=${identity.gid}`,
     "--clear-groups",
+    // Without this access(2), which initdb asks about its own files, leaves the capability aside.
+    "--securebits=+no_setuid_fixup",
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
   ];

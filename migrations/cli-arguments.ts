@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
-export const COMMANDS = ["up", "down", "status", "create", "dump"] as const;
-export type Command = (typeof COMMANDS)[number];
+const COMMANDS = ["up", "down", "status", "create", "dump"] as const;
+type Command = (typeof COMMANDS)[number];
 export type DatabaseKind = "postgres" | "clickhouse";
 
 export interface CliArguments {

@@ -2,9 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
+import { ClickHouseError } from "@clickhouse/client";
+import { DatabaseError } from "pg";
 import { findAddresses } from "./addresses.ts";
 import { type CliArguments, HELP, readArguments, UsageError } from "./cli-arguments.ts";
 import { chooseTargets, DIRECTORIES, type Steps, type Target } from "./cli-targets.ts";
+import { errorText } from "./error-text.ts";
 import { MigrationError } from "./migration-error.ts";
 import { createMigrationFiles } from "./migration-files.ts";
 import type { MigrationStatus } from "./migration-plan.ts";
@@ -34,8 +37,12 @@ export async function runMigrateCli(args: readonly string[], io: CliIo): Promise
       io.err(`${error.message}\nSee: npm run migrate -- --help\n`);
       return 2;
     }
-    if (error instanceof MigrationError) {
-      io.err(`${styleText("red", "Not done.")} ${error.message}\n`);
+    if (
+      error instanceof MigrationError ||
+      error instanceof DatabaseError ||
+      error instanceof ClickHouseError
+    ) {
+      io.err(`${styleText("red", "Not done.")} ${errorText(error)}\n`);
       return 1;
     }
     throw error;
@@ -152,6 +159,10 @@ async function confirmOnTerminal(question: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
+  // The reader may leave early: `npm run migrate -- status | head`.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   process.exitCode = await runMigrateCli(process.argv.slice(2), {
     env: process.env,
     out: (text) => process.stdout.write(text),

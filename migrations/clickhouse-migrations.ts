@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { Client } from "pg";
 import type { ClickHouse } from "../shared/clickhouse/client.ts";
 import { databaseNameOf } from "../shared/clickhouse/database-name.ts";
 import { CREATE_HISTORY_TABLE, listClickHouseHistory, recordMigration } from "./clickhouse-history.ts";
@@ -28,6 +27,7 @@ import {
   type MigrationStatus,
   planMigrations,
 } from "./migration-plan.ts";
+import { connectPostgres } from "./postgres-connection.ts";
 import type { MigrationProgress } from "./migration-progress.ts";
 
 /*
@@ -62,14 +62,9 @@ export interface MigrateClickHouseOptions extends ClickHouseMigrationOptions {
 export async function migrateClickHouse(options: MigrateClickHouseOptions): Promise<{ applied: string[] }> {
   const files = await readMigrationFiles(options.directory ?? CLICKHOUSE_MIGRATIONS);
   const context = contextOf(options);
-  const postgres = new Client({
-    connectionString: options.databaseUrl,
-    application_name: "netra-migrate",
-    connectionTimeoutMillis: 10_000,
-  });
+  const postgres = await connectPostgres(options.databaseUrl);
   const client = openClient(options.clickhouseUrl);
   try {
-    await connectForLock(postgres);
     await using lock = await takeMigrationLock(
       postgres,
       `netra clickhouse migrations of ${context.database}`,
@@ -178,7 +173,7 @@ async function runFile(
   }
   if (leftOut > 0) {
     report(
-      `${script.fileName}: ${leftOut} statements left out, because this user may not make roles and row policies here`,
+      `${script.fileName}: ${leftOut} ${leftOut === 1 ? "statement" : "statements"} left out, because this user may not make roles and row policies here`,
     );
   }
   const executionMs = Math.round(performance.now() - started);
@@ -192,15 +187,4 @@ function needsAccessControl(statement: Statement, fileName: string): boolean {
     `${fileName}:${statement.line - 1} has the marker "${statement.marker}", which is not known. There is: requires=access-control`,
     { file: fileName },
   );
-}
-
-async function connectForLock(postgres: Client): Promise<void> {
-  try {
-    await postgres.connect();
-  } catch (error) {
-    throw new MigrationError(
-      `PostgreSQL, which holds the lock for ClickHouse migrations, did not accept the connection: ${errorText(error)}. Check that it runs and that NETRA_ADMIN_DATABASE_URL is its address.`,
-      { cause: error },
-    );
-  }
 }

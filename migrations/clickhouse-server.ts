@@ -46,7 +46,7 @@ export function isMissing(error: unknown): boolean {
 
 export function connectionProblem(error: unknown): MigrationError {
   return new MigrationError(
-    `ClickHouse did not answer as expected: ${errorText(error)}. Check that it runs and that CLICKHOUSE_URL is its address.`,
+    `ClickHouse did not answer as expected: ${errorText(error)}. Check that it runs (the local stack: npm start) and that CLICKHOUSE_URL is its address.`,
     { cause: error },
   );
 }

@@ -5,7 +5,7 @@ import { MigrationError } from "./migration-error.ts";
 
 export type Direction = "up" | "down";
 
-export interface MigrationScript {
+interface MigrationScript {
   fileName: string;
   text: string;
   /** First line is `-- no-transaction`. */

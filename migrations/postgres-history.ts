@@ -25,7 +25,9 @@ select version, name, checksum, to_char(applied_at at time zone 'UTC', 'YYYY-MM-
 from public.schema_migrations
 order by version`;
 
-export async function createHistoryTable(client: Client): Promise<void> {
+/** Also puts the session into UTC: `run_on`, which node-pg-migrate orders by, is the session's local time. */
+export async function openHistory(client: Client): Promise<void> {
+  await client.query("set time zone 'UTC'");
   await client.query(CREATE_TABLE);
 }
 
@@ -51,7 +53,8 @@ export async function listAppliedMigrations(client: Client): Promise<AppliedMigr
 
 /**
  * First statement of every migration. A lock not given within 10 s fails the file instead of queueing the service's
- * own statements behind it; concurrent index work takes no such lock and may wait for long transactions.
+ * own statements behind it; concurrent index work takes no such lock and may wait for long transactions. A file that needs
+ * other limits sets them for itself with `set local`.
  */
 export function openingSettings(file: MigrationFile, noTransaction: boolean): string {
   return `select

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
-import { Client, DatabaseError } from "pg";
+import { type Client, DatabaseError } from "pg";
 import { errorText } from "./error-text.ts";
 import { MigrationError } from "./migration-error.ts";
 import {
@@ -18,7 +18,8 @@ import {
   planMigrations,
 } from "./migration-plan.ts";
 import type { MigrationProgress } from "./migration-progress.ts";
-import { createHistoryTable, listAppliedMigrations, openingSettings } from "./postgres-history.ts";
+import { connectPostgres } from "./postgres-connection.ts";
+import { openHistory, listAppliedMigrations, openingSettings } from "./postgres-history.ts";
 
 /*
  * PostgreSQL migrations: node-pg-migrate runs them, each file in one transaction with its row in `schema_migrations`.
@@ -54,14 +55,14 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 export async function migratePostgres(options: MigratePostgresOptions): Promise<{ applied: string[] }> {
   const directory = options.directory ?? POSTGRES_MIGRATIONS;
   const files = await readMigrationFiles(directory);
-  const client = await connect(options.databaseUrl);
+  const client = await connectPostgres(options.databaseUrl);
   try {
     await using _lock = await takeMigrationLock(
       client,
       "netra postgres migrations",
       options.lockWaitMs ?? 120_000,
     );
-    await createHistoryTable(client);
+    await openHistory(client);
     const history = await listAppliedMigrations(client);
     checkHistory(files, history);
     const planned = planMigrations(files, history, options.direction, options.count);
@@ -91,28 +92,11 @@ async function readPostgresHistory(
   options: PostgresMigrationOptions,
 ): Promise<{ files: MigrationFile[]; history: AppliedMigration[] }> {
   const files = await readMigrationFiles(options.directory ?? POSTGRES_MIGRATIONS);
-  const client = await connect(options.databaseUrl);
+  const client = await connectPostgres(options.databaseUrl);
   try {
     return { files, history: await listAppliedMigrations(client) };
   } finally {
     await client.end();
-  }
-}
-
-async function connect(databaseUrl: string): Promise<Client> {
-  const client = new Client({
-    connectionString: databaseUrl,
-    application_name: "netra-migrate",
-    connectionTimeoutMillis: 10_000,
-  });
-  try {
-    await client.connect();
-    return client;
-  } catch (error) {
-    throw new MigrationError(
-      `PostgreSQL did not accept the connection: ${errorText(error)}. Check that it runs and that NETRA_ADMIN_DATABASE_URL is its address.`,
-      { cause: error },
-    );
   }
 }
 

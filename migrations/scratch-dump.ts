@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { Client, escapeIdentifier } from "pg";
+import { escapeIdentifier } from "pg";
+import { connectPostgres } from "./postgres-connection.ts";
 import { migratePostgres } from "./postgres-migrations.ts";
 import { dumpPostgresSchema } from "./schema-dump.ts";
 
@@ -11,8 +12,7 @@ export async function dumpMigratedSchema(databaseUrl: string): Promise<string> {
   const name = `netra_dump_${randomBytes(5).toString("hex")}`;
   const scratchUrl = new URL(databaseUrl);
   scratchUrl.pathname = `/${name}`;
-  const admin = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  await admin.connect();
+  const admin = await connectPostgres(databaseUrl);
   try {
     await admin.query(`create database ${escapeIdentifier(name)} template template0 encoding 'UTF8'`);
     try {
@@ -27,8 +27,7 @@ export async function dumpMigratedSchema(databaseUrl: string): Promise<string> {
 }
 
 async function dumpDatabase(databaseUrl: string): Promise<string> {
-  const client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  await client.connect();
+  const client = await connectPostgres(databaseUrl);
   try {
     return await dumpPostgresSchema(client);
   } finally {

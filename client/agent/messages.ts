@@ -46,7 +46,7 @@ const modelTotals = z
   .catch(undefined);
 export type ModelTotals = NonNullable<z.output<typeof modelTotals>>;
 
-const block = z.object({ type: text, id: text, name: text, text, input: z.unknown() });
+const block = z.object({ type: text, id: text, name: text, text, input: z.unknown().optional() });
 const content = z.array(
   block.catch({ type: undefined, id: undefined, name: undefined, text: undefined, input: undefined }),
 );

@@ -9,6 +9,8 @@ interface Screen {
   out(text: string): void;
   /** What it does meanwhile. */
   note(text: string): void;
+  /** Why it gave up. */
+  failure(text: string): void;
 }
 
 const DETAIL_KEYS = ["command", "file_path", "pattern", "url", "query", "description"];
@@ -34,7 +36,7 @@ export function createTextView(screen: Screen): TextView {
         }
       } else if (message.type === "result") {
         const text = message.result?.trim() ?? "";
-        if (message.is_error === true) screen.note(`${message.errors?.join("; ") ?? text}\n`);
+        if (message.is_error === true) screen.failure(`${message.errors?.join("; ") ?? text}\n`);
         else if (!saidSomething && text !== "") screen.out(`${text}\n`);
       }
     },

@@ -8,6 +8,8 @@ export interface Spread {
   readonly requests: readonly ModelRequest[];
   /** True when each request's tokens are as the agent told them; the sums are right in any case. */
   readonly exact: boolean;
+  /** Those that stand for several requests: their size says nothing about the size of a single prompt. */
+  readonly sums: readonly ModelRequest[];
 }
 
 interface Context {
@@ -33,6 +35,7 @@ export function spreadRequests(totals: Totals, context: Context): Spread {
   return {
     requests: parts.flatMap((part) => part.requests),
     exact: parts.every((part) => part.exact),
+    sums: parts.flatMap((part) => part.sums),
   };
 }
 
@@ -55,7 +58,8 @@ function spreadModel(model: string, total: ModelTotal, context: Context): Spread
       cache_read_tokens: total.cacheRead,
       ...writesLeft(total, NO_USAGE, context.hourShare),
     };
-    return { requests: [wholeRequest(model, total, usage, context)], exact: false };
+    const sums = [wholeRequest(model, total, usage, context)];
+    return { requests: sums, exact: false, sums };
   }
   const hidden = promptTokens(rest) > 0 || (unknown === 0 && rest.output_tokens > 0);
   const shares = shareOut(rest.output_tokens, unknown + (hidden ? 1 : 0));
@@ -63,13 +67,14 @@ function spreadModel(model: string, total: ModelTotal, context: Context): Spread
     toSent(one, one.outputKnown ? one.usage.output_tokens : (shares.pop() ?? 0)),
   );
   const searches = total.webSearches - observed.reduce((count, one) => count + one.webSearches, 0);
+  const sums: ModelRequest[] = [];
   if (hidden) {
     const usage = { ...rest, output_tokens: shares.pop() ?? 0 };
-    requests.push(wholeRequest(model, { ...total, webSearches: Math.max(0, searches) }, usage, context));
+    sums.push(wholeRequest(model, { ...total, webSearches: Math.max(0, searches) }, usage, context));
   } else if (searches > 0 && requests[0] !== undefined) {
     requests[0] = { ...requests[0], web_search_requests: (requests[0].web_search_requests ?? 0) + searches };
   }
-  return { requests, exact: !hidden && unknown <= 1 && !guessedSplit };
+  return { requests: [...requests, ...sums], exact: !hidden && unknown <= 1 && !guessedSplit, sums };
 }
 
 /** Cache writes that are not accounted for yet, divided by lifetime. */
@@ -129,14 +134,12 @@ function shareOut(amount: number, parts: number): number[] {
   return Array.from({ length: parts }, (_, at) => base + (at < amount - base * parts ? 1 : 0));
 }
 
-/** The model that used most tokens: the one a run is filed under. */
-export function mainModel(requests: readonly ModelRequest[]): string | null {
+/** The model a run is filed under: the one it was started with if that was asked, else the one with most tokens. */
+export function mainModel(requests: readonly ModelRequest[], started: string | null): string | null {
   const tokens = new Map<string, number>();
-  for (const { model, usage } of requests) {
-    tokens.set(model, (tokens.get(model) ?? 0) + totalTokens(usage));
-  }
-  let best: { model: string; tokens: number } | null = null;
-  for (const [model, count] of tokens)
-    if (best === null || count > best.tokens) best = { model, tokens: count };
-  return best?.model ?? null;
+  for (const { model, usage } of requests) tokens.set(model, (tokens.get(model) ?? 0) + totalTokens(usage));
+  if (started !== null && (tokens.size === 0 || tokens.has(started))) return started;
+  let best: [string, number] | null = null;
+  for (const entry of tokens) if (best === null || entry[1] > best[1]) best = entry;
+  return best?.[0] ?? null;
 }

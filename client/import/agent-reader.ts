@@ -11,7 +11,11 @@ import type { TranscriptModel } from "./transcript-model.ts";
  * one that was being worked on when the agent was given its task; an agent that is given another one later can so move
  * on to another prompt.
  */
-export function createAgentReader(model: TranscriptModel, file: TranscriptFile): LineHandler {
+export function createAgentReader(
+  model: TranscriptModel,
+  file: TranscriptFile,
+  fileIndex: number,
+): LineHandler {
   let owner: Prompt | null = null;
   return (entry) => {
     const timestampMs = asTime(entry["timestamp"]);
@@ -28,7 +32,7 @@ export function createAgentReader(model: TranscriptModel, file: TranscriptFile):
         ? entry
         : { timestamp: entry["timestamp"], uuid: entry["uuid"], isSidechain: true, ...nested };
     const request = entry["type"] === "assistant" || nested !== null ? readRequestLine(line, agent) : null;
-    if (request !== null) model.requests.add(request, owner.index);
+    if (request !== null) model.requests.add(request, owner.index, fileIndex);
     if (isUser || request !== null) {
       owner.agentMs = Math.max(owner.agentMs, timestampMs ?? owner.agentMs);
       owner.modifiedMs = Math.max(owner.modifiedMs, file.modifiedMs);

@@ -52,6 +52,7 @@ export function buildFinished(draft: ExecutionDraft): ExecutionInput[] {
         ...(number === 1 ? {} : { part_of: draft.id, part: number }),
         ...(draft.continues === null ? {} : { continuation_of: draft.continues }),
         ...(tools.size === 0 ? {} : { tools: namedTools(tools) }),
+        ...positive("incomplete_requests", part.filter((call) => !call.complete).length),
         ...positive(
           "subagents",
           new Set(part.map((call) => call.agent).filter((agent) => agent !== "")).size,
@@ -127,8 +128,8 @@ function namedTools(counts: ReadonlyMap<string, number>): Record<string, number>
   return Object.fromEntries(named);
 }
 
-function text<K extends string>(name: K, value: string | null, charsMax: number): { [P in K]?: string } {
-  return (value === null ? {} : { [name]: cutBytes(value, charsMax) }) as { [P in K]?: string };
+function text(name: string, value: string | null, charsMax: number): Record<string, string> {
+  return value === null ? {} : { [name]: cutBytes(value, charsMax) };
 }
 
 function positive(name: string, count: number): Record<string, number> {

@@ -31,7 +31,7 @@ function commandOfLine(line: string): string | null {
 }
 
 /** Masks first and cuts then, so that no part of a secret is left at the cut. */
-export function sendable(text: string): string {
+function sendable(text: string): string {
   const masked = maskSecrets(cutBytes(text, MASKED_BYTES_MAX));
   const whole =
     masked.length <= LIMITS.commandBytesMax && Buffer.byteLength(masked) <= LIMITS.commandBytesMax;

@@ -19,6 +19,7 @@ export interface FoundTranscripts {
 }
 
 const DEPTH_MAX = 16;
+const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SUFFIX = ".jsonl";
 
 /** The folders Claude Code keeps its transcripts in: $CLAUDE_CONFIG_DIR (a comma list), else the two usual ones. */
@@ -86,7 +87,8 @@ function placeOf(path: string): Pick<TranscriptFile, "session" | "agent"> {
   const name = basename(path, SUFFIX);
   const agent = name.startsWith("agent-") ? name.slice("agent-".length) : null;
   const folders = dirname(path).split(sep);
-  const session = folders[folders.lastIndexOf("subagents") - 1];
+  const session =
+    folders[folders.lastIndexOf("subagents") - 1] ?? folders.findLast((folder) => SESSION_ID.test(folder));
   if (session !== undefined) return { session, agent: agent ?? name };
   return agent === null ? { session: name, agent: null } : { session: null, agent };
 }

@@ -27,7 +27,6 @@ export function reportAsJson(report: ImportReport, dryRun: boolean): Record<stri
 /** The report for people. */
 export function formatReport(report: ImportReport, dryRun: boolean): string {
   const { read, executions, answer, sentUsage: usage } = report;
-  const count = (value: number): string => value.toLocaleString("en-US");
   const lines = [
     `${count(read.files)} files, ${count(read.lines)} lines, ${count(report.requests)} model requests`,
     `${dryRun ? "would send" : "sent"}: ${count(executions.completed)} completed, ${count(executions.failed)} failed, ` +
@@ -55,4 +54,8 @@ export function formatReport(report: ImportReport, dryRun: boolean): string {
   if (read.badLines > 10) lines.push("  … (more with --json)");
   for (const { path, reason } of read.unreadable) lines.push(`cannot read ${path}: ${reason}`);
   return `${lines.join("\n")}\n`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
 }

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isMissing } from "../atomic-file.ts";
 import type { Connection } from "../connection.ts";
@@ -68,11 +68,16 @@ export function createImportState(
  * The state in the client's state folder. The file is only ever appended to, a line at a time, so a torn line of a
  * killed import costs nothing but a few answers "already there" of the server.
  */
-export function openImportState(stateFolder: string, connection: Connection): ImportState {
-  const name = hash("sha256", `${connection.ingestUrl}\n${connection.apiKey}`, "hex").slice(0, 32);
+export function openImportState(
+  stateFolder: string,
+  connection: Connection,
+  { forget = false }: { forget?: boolean } = {},
+): ImportState {
+  const name = hash("sha256", `${connection.url}\n${connection.apiKey}`, "hex").slice(0, 32);
   const path = join(privateFolder(stateFolder, "import"), `${name}.ndjson`);
   // A line feed first: the last line may be torn.
   const state = createImportState((lines) => appendFileSync(path, `\n${lines}`, { mode: 0o600 }));
+  if (forget) writeFileSync(path, "", { mode: 0o600 });
   try {
     state.load(readFileSync(path, "utf8"));
   } catch (error) {

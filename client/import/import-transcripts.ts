@@ -103,8 +103,7 @@ export async function importTranscripts(options: ImportOptions): Promise<ImportR
   for await (const one of planned.executions) {
     count(executions, one);
     for (const record of one.records) {
-      for (const { usage } of record.requests ?? [])
-        sentUsage = addUsage(sentUsage, { ...NO_USAGE, ...usage } as Usage);
+      for (const { usage } of record.requests ?? []) sentUsage = addUsage(sentUsage, wholeUsage(usage));
       sentRequests += record.requests?.length ?? 0;
       requests += record.requests?.length ?? 0;
     }
@@ -144,6 +143,11 @@ async function sendBatch(
   for (const rejected of outcome.answer.rejected) open.add(records[rejected.index]?.id);
   state.add(batch.filter((one) => !one.records.some((record) => open.has(record.id))).map((one) => one.sent));
   return outcome;
+}
+
+function wholeUsage(usage: NonNullable<ExecutionInput["usage"]>): Usage {
+  const { cache_read_tokens = 0, cache_write_5m_tokens = 0, cache_write_1h_tokens = 0 } = usage;
+  return { ...usage, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens };
 }
 
 function count(executions: ImportReport["executions"], one: PlannedExecution): void {

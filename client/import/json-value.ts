@@ -1,8 +1,12 @@
 /** An object of unknown shape, as JSON.parse gives it. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 export function asObject(value: unknown): JsonObject | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+  return isObject(value) ? value : null;
 }
 
 export function asArray(value: unknown): readonly unknown[] {

@@ -62,7 +62,9 @@ async function* plan(
   for (const prompt of [...model.prompts].sort(comparePrompts)) {
     const calls = (owned[prompt.index] ?? []).sort(compareCalls);
     const timestampMs = startOf(prompt, calls);
-    if (timestampMs === null || (prompt.orphans && calls.length === 0)) continue;
+    if (timestampMs === null || ((prompt.orphans || prompt.absorbed) && calls.length === 0)) {
+      continue;
+    }
     if (sinceMs !== null && timestampMs < sinceMs) {
       skipped.beforeSince += 1;
       continue;
@@ -107,12 +109,12 @@ interface FreshCalls {
 function findFresh(calls: readonly ModelCall[], state: ImportState): FreshCalls {
   const fresh: FreshCalls = { calls: [], names: [], accounts: [] };
   for (const call of calls) {
-    const known = state.findRequest(call.key);
+    const known = state.findRequest(recordOf(call));
     const more = known === null ? call.usage : usageBeyond(call.usage, known);
     if (more === null) continue;
     const name = known === null ? call.key : `${call.key}+${totalTokens(call.usage)}`;
     fresh.names.push(name);
-    fresh.accounts.push([call.key, call.usage]);
+    fresh.accounts.push([recordOf(call), call.usage]);
     fresh.calls.push(
       known === null
         ? call
@@ -126,6 +128,11 @@ function findFresh(calls: readonly ModelCall[], state: ImportState): FreshCalls 
     );
   }
   return fresh;
+}
+
+/** The time tells apart requests of servers that number theirs anew in each run, as test doubles do. */
+function recordOf(call: ModelCall): string {
+  return `${call.key}@${call.timestampMs ?? ""}`;
 }
 
 /** When the prompt was given; without its time, when its first event happened. */

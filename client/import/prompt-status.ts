@@ -6,11 +6,13 @@ import { latestFacts } from "./prompts.ts";
  * How long a session has to be quiet before its last prompt counts as finished. The time of its last line counts, not
  * that of the file: copying a folder does not bring its sessions back to life.
  */
-export const QUIET = {
+const QUIET = {
   /** After a line that ends a turn. */
-  endedMs: 60_000,
+  endedMs: 2_000,
+  /** The same, with sub-agents that may go on in the background. */
+  endedWithAgentsMs: 60_000,
   /** After an answer of a version that does not write why it stopped: a tool use may follow. */
-  likelyEndedMs: 10 * 60_000,
+  likelyEndedMs: 5 * 60_000,
   /** In the middle of a turn: a tool may run for hours, or a question wait for the user overnight. */
   openMs: 24 * 60 * 60_000,
 } as const;
@@ -33,16 +35,17 @@ export function statusOf(prompt: Prompt, lastMs: number, hasRequests: boolean, n
   const activeMs =
     lastMs > nowMs + AHEAD_MS_MAX || lastMs === Number.NEGATIVE_INFINITY ? prompt.modifiedMs : lastMs;
   const quietMs = nowMs - activeMs;
-  const needed = prompt.superseded ? Math.min(QUIET.endedMs, quietNeeded(end)) : quietNeeded(end);
-  if (quietMs < needed) return { status: "pending", error: null, end };
+  if (quietMs < quietNeeded(prompt, end)) return { status: "pending", error: null, end };
   return { ...outcomeOf(end, prompt.slash && !hasRequests), end };
 }
 
 const ORPHAN_END: PromptEnd = { kind: "answered", sure: false, stopReason: null };
 
-function quietNeeded(end: PromptEnd): number {
+function quietNeeded(prompt: Prompt, end: PromptEnd): number {
+  const endedMs = Number.isFinite(prompt.agentMs) ? QUIET.endedWithAgentsMs : QUIET.endedMs;
+  if (prompt.superseded) return endedMs;
   if (end.kind === "open") return QUIET.openMs;
-  return end.kind === "answered" && !end.sure ? QUIET.likelyEndedMs : QUIET.endedMs;
+  return end.kind === "answered" && !end.sure ? QUIET.likelyEndedMs : endedMs;
 }
 
 function outcomeOf(end: PromptEnd, local: boolean): { status: ExecutionStatus; error: string | null } {

@@ -41,6 +41,8 @@ export interface Prompt {
   entrypoint: string | null;
   /** A later prompt was given in the same file. */
   superseded: boolean;
+  /** Part of the next prompt. */
+  absorbed: boolean;
   /** Last event of its sub-agents, from files of their own. */
   agentMs: number;
   /** When the youngest file it was found in was written to. */

@@ -78,8 +78,8 @@ export async function readTranscripts(
   for (const { file, index } of numbered.filter((one) => one.file.agent === null)) {
     await readFile(file, createSessionReader(model, file, index), report, options);
   }
-  for (const { file } of numbered.filter((one) => one.file.agent !== null)) {
-    await readFile(file, createAgentReader(model, file), report, options);
+  for (const { file, index } of numbered.filter((one) => one.file.agent !== null)) {
+    await readFile(file, createAgentReader(model, file, index), report, options);
   }
   return { model, report };
 }

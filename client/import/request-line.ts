@@ -21,10 +21,12 @@ export interface RequestLine {
   readonly webSearches: number;
   readonly tools: readonly ToolUse[];
   readonly agent: string | null;
+  /** False when the line was written before the answer was complete: its output tokens are a lower bound. */
+  readonly complete: boolean;
 }
 
 /** Lines the agent wrote itself, without asking a model, carry this name. */
-const NO_MODEL = "<synthetic>";
+export const NO_MODEL = "<synthetic>";
 /** `inference_geo` of requests whose place is not known. */
 const NO_GEO = "not_available";
 
@@ -52,6 +54,7 @@ export function readRequestLine(entry: JsonObject, agent: string | null): Reques
     webSearches: asCount(asObject(usage["server_tool_use"])?.["web_search_requests"]),
     tools: listToolUses(message["content"]),
     agent,
+    complete: asText(message["stop_reason"]) !== null,
   };
 }
 
@@ -70,7 +73,7 @@ function readUsage(usage: JsonObject): Usage {
   };
 }
 
-export function listToolUses(content: unknown): ToolUse[] {
+function listToolUses(content: unknown): ToolUse[] {
   const uses: ToolUse[] = [];
   for (const item of asArray(content)) {
     const block = asObject(item);

@@ -4,13 +4,15 @@ import { asArray, asCount, asObject, asText, asTime } from "./json-value.ts";
 import type { JsonObject } from "./json-value.ts";
 import type { TextLine } from "./line-reader.ts";
 import { readUserLine } from "./prompt-text.ts";
+import type { UserLine } from "./prompt-text.ts";
 import type { Prompt, PromptEnd, PromptFacts } from "./prompts.ts";
-import { readRequestLine } from "./request-line.ts";
+import { NO_MODEL, readRequestLine } from "./request-line.ts";
 import type { TranscriptModel } from "./transcript-model.ts";
 
 /** A longer command is read again from its file when it is sent. */
 const HELD_CHARS_MAX = 512;
 
+type Asked = Extract<UserLine, { kind: "prompt" }>;
 export type LineHandler = (entry: JsonObject, line: TextLine) => void;
 
 /**
@@ -26,8 +28,8 @@ export function createSessionReader(
   const fileSession = file.session ?? file.path;
   const toolOwners = new Map<string, Prompt>();
   let current: Prompt | null = null;
-  let caveat: string | null = null;
   let compactions = 0;
+  let attached = false;
 
   const ownerOf = (entry: JsonObject): Prompt =>
     current ?? model.orphansOf(asText(entry["sessionId"]) ?? fileSession);
@@ -40,14 +42,8 @@ export function createSessionReader(
     owner.modifiedMs = Math.max(owner.modifiedMs, file.modifiedMs);
     return facts;
   };
-  const setEnd = (facts: PromptFacts, entry: JsonObject, end: PromptEnd): void => {
-    const time = asTime(entry["timestamp"]) ?? facts.endMs;
-    if (time < facts.endMs) return;
-    facts.end = end;
-    facts.endMs = time;
-  };
 
-  const beginPrompt = (entry: JsonObject, line: TextLine, command: string, slash: boolean): void => {
+  const beginPrompt = (entry: JsonObject, line: TextLine, { command, form }: Asked): void => {
     const sessionId = asText(entry["sessionId"]);
     const timestampMs = asTime(entry["timestamp"]);
     const lineId =
@@ -61,7 +57,7 @@ export function createSessionReader(
           command.length <= HELD_CHARS_MAX
             ? copyOf(command)
             : { path: file.path, offset: line.offset, bytes: line.bytes },
-        slash,
+        slash: form === "slash",
         sessionId,
         promptId: asText(entry["promptId"]),
         timestampMs,
@@ -72,7 +68,12 @@ export function createSessionReader(
       },
       sessionId === null || sessionId === fileSession ? [fileSession] : [fileSession, sessionId],
     );
-    if (current !== null && current !== prompt) current.superseded = true;
+    if (current !== null && current !== prompt) {
+      current.superseded = true;
+      // One prompt in two lines: its attachments first, then its text.
+      current.absorbed ||= attached && current.timestampMs === timestampMs;
+    }
+    attached = form === "attachment";
     current = prompt;
     const facts = touch(prompt, entry);
     facts.compactions += compactions;
@@ -85,11 +86,9 @@ export function createSessionReader(
       return;
     }
     const user = readUserLine(entry);
-    const parent = asText(entry["parentUuid"]);
     switch (user.kind) {
       case "prompt":
-        if (!user.slash && parent !== null && parent === caveat) return;
-        beginPrompt(entry, line, user.command, user.slash);
+        beginPrompt(entry, line, user);
         return;
       case "notification": {
         current = ownerOfTool(user.toolUseId) ?? current;
@@ -110,7 +109,6 @@ export function createSessionReader(
         return;
       }
       case "context":
-        if (entry["isMeta"] === true) caveat = asText(entry["uuid"]);
         return;
       default:
         user satisfies never;
@@ -120,13 +118,18 @@ export function createSessionReader(
   const readAssistant = (entry: JsonObject, owner: Prompt, agent: string | null): void => {
     const request = readRequestLine(entry, agent);
     if (request !== null) {
-      model.requests.add(request, owner.index);
+      model.requests.add(request, owner.index, fileIndex);
       for (const use of request.tools) if (use.id !== "") toolOwners.set(use.id, owner);
     }
   };
 
-  const readSystem = (entry: JsonObject): void => {
+  const readSystem: LineHandler = (entry, line) => {
     if (entry["isSidechain"] === true) return;
+    if (entry["subtype"] === "local_command") {
+      // Newer versions write a local command and its output so.
+      readUser({ ...entry, message: { content: entry["content"] } }, line);
+      return;
+    }
     const facts = current === null ? null : model.factsOf(current, fileIndex);
     switch (entry["subtype"]) {
       case "compact_boundary":
@@ -157,6 +160,7 @@ export function createSessionReader(
       case "user":
         return readUser(entry, line);
       case "assistant": {
+        if (isFiller(entry)) return;
         const owner = ownerOf(entry);
         const facts = touch(owner, entry);
         readAssistant(entry, owner, asText(entry["agentId"]));
@@ -167,7 +171,7 @@ export function createSessionReader(
         return;
       }
       case "system":
-        return readSystem(entry);
+        return readSystem(entry, line);
       case "attachment": {
         const attachment = asObject(entry["attachment"]);
         if (current === null || entry["isSidechain"] === true) return;
@@ -205,6 +209,13 @@ export function createSessionReader(
 
 const SURE_ANSWER = { kind: "answered", sure: true, stopReason: null } as const;
 
+function setEnd(facts: PromptFacts, entry: JsonObject, end: PromptEnd): void {
+  const time = asTime(entry["timestamp"]) ?? facts.endMs;
+  if (time < facts.endMs) return;
+  facts.end = end;
+  facts.endMs = time;
+}
+
 function endOfAssistantLine(entry: JsonObject): PromptEnd {
   const message = asObject(entry["message"]);
   if (entry["isApiErrorMessage"] === true) return { kind: "api-error", code: asText(entry["error"]) };
@@ -212,9 +223,14 @@ function endOfAssistantLine(entry: JsonObject): PromptEnd {
   if (stopReason === "refusal") return { kind: "refused" };
   if (stopReason === "tool_use" || stopReason === "pause_turn") return { kind: "open" };
   if (stopReason !== null) return { kind: "answered", sure: true, stopReason };
-  const types = asArray(message?.["content"]).map((block) => asObject(block)?.["type"]);
-  if (types.includes("tool_use") || !types.includes("text")) return { kind: "open" };
+  const types = new Set(asArray(message?.["content"]).map((block) => asObject(block)?.["type"]));
+  if (types.has("tool_use") || !types.has("text")) return { kind: "open" };
   return { kind: "answered", sure: false, stopReason: null };
+}
+
+/** A line the agent writes into a conversation it takes up again, without asking a model. */
+function isFiller(entry: JsonObject): boolean {
+  return asObject(entry["message"])?.["model"] === NO_MODEL && entry["isApiErrorMessage"] !== true;
 }
 
 function isFromUser(attachment: JsonObject): boolean {

@@ -26,7 +26,10 @@ export type PromptSighting = Pick<
 /** What is known after reading transcripts: prompts, the sessions they belong to and the model requests they caused. */
 export class TranscriptModel {
   readonly prompts: Prompt[] = [];
-  readonly requests = new RequestIndex((a, b) => this.#earlier(a, b));
+  readonly requests = new RequestIndex({
+    earlier: (a, b) => this.#earlier(a, b),
+    isFound: (owner) => this.prompts[owner]?.orphans === false,
+  });
   readonly #byLine = new Map<string, Prompt>();
   readonly #byContent = new Map<string, Prompt>();
   readonly #sessions = new Map<string, Session>();
@@ -120,6 +123,7 @@ export class TranscriptModel {
       orphans,
       promptId: seen.promptId,
       superseded: false,
+      absorbed: false,
       agentMs: Number.NEGATIVE_INFINITY,
       modifiedMs: Number.NEGATIVE_INFINITY,
       facts: new Map<number, PromptFacts>(),

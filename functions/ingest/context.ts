@@ -4,6 +4,7 @@ import { createLog, type Log } from "../../shared/log.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createRateLimiter } from "../../shared/rate-limit.ts";
 import { notifyWrite } from "../../shared/write-signal.ts";
+import { type Activity, createActivity } from "./activity.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import type { IngestConfig } from "./config.ts";
 import { createRelay, type Relay } from "./relay.ts";
@@ -14,6 +15,7 @@ export interface IngestContext {
   authenticator: Authenticator;
   queue: WriteQueue;
   relay: Relay;
+  activity: Activity;
   analyticsWaitMs: number;
   projectId: string | undefined;
   log: Log;
@@ -48,13 +50,14 @@ export function createContext(
     batchRowsMax: BATCH_ROWS_MAX,
     queuedRowsMax: QUEUED_ROWS_MAX,
   });
+  const activity = createActivity(now);
   const relay = createRelay({
     pool,
     clickhouse,
     breaker: createCircuitBreaker({ ...BREAKER, now }),
     log,
     timeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
-    isBusy: queue.isBusy,
+    isBusy: activity.isBusy,
     onDelivered: (organizationIds) => organizationIds.forEach(notifyWrite),
   });
   const perSecond = config.NETRA_REQUESTS_PER_SECOND;
@@ -63,6 +66,7 @@ export function createContext(
     authenticator: createAuthenticator({ pool, limiter, log, now }),
     queue,
     relay,
+    activity,
     analyticsWaitMs: config.NETRA_ANALYTICS_WAIT_MS,
     projectId: config.GOOGLE_CLOUD_PROJECT,
     log,

@@ -20,9 +20,8 @@ export function createHandler(context: IngestContext): HttpFunction {
 }
 
 function createPostExecutions(context: IngestContext): Handle {
-  let open = 0;
   return async (request) => {
-    open += 1;
+    const end = context.activity.begin();
     try {
       const caller = await context.authenticator.authenticate(request, "ingest");
       const outcome = await ingestExecutions(context, caller, await readRecords(request));
@@ -32,12 +31,13 @@ function createPostExecutions(context: IngestContext): Handle {
       if (accepted + updated > 0) {
         notifyWrite(caller.organizationId);
         context.relay.kick();
+        end();
         // The platform may take the CPU away once nothing is being answered, so the last request out waits a moment.
-        if (open === 1) await context.relay.settled(context.analyticsWaitMs);
+        if (context.activity.working() === 0) await context.relay.settled(context.analyticsWaitMs);
       }
       return { status: 200, body: outcome };
     } finally {
-      open -= 1;
+      end();
     }
   };
 }

@@ -1,5 +1,6 @@
 import { executionInput, LIMITS, type Execution } from "../../shared/agent/execution.ts";
-import { maskDeep, maskSecrets } from "../../shared/agent/mask-secrets.ts";
+import { maskDeep } from "../../shared/agent/mask-deep.ts";
+import { maskSecrets } from "../../shared/agent/mask-secrets.ts";
 import { parseCommand } from "../../shared/agent/parse-command.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";

@@ -24,8 +24,6 @@ interface WriteQueueOptions {
 export interface WriteQueue {
   /** Queues the rows of one request; false when there is no room for them. */
   add: (rows: readonly QueuedRow[]) => boolean;
-  /** Whether rows are waiting or being written. */
-  isBusy: () => boolean;
 }
 
 /**
@@ -100,7 +98,6 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
       schedule();
       return true;
     },
-    isBusy: () => queued > 0 || inFlight > 0,
   };
 }
 

@@ -50,12 +50,14 @@ function findSecret(
   if (name === "cookie") return spaced || isFlag ? null : findCookie(text, nameAt, valueAt);
 
   const value = readValue(text, nameAt, valueAt, spaced);
-  if (value.to <= value.from || isHarmless(text, value, name)) return null;
+  if (value.to <= value.from || isHarmless(text, value, name, joint)) return null;
   const content = text.slice(value.from, Math.min(value.to, value.from + 256));
   if (name === "bearer") return spaced && looksSecret(content, 20) ? value : null;
   if (spaced) return isSpacedSecret(content, joint, isFlag, value.quoted) ? value : null;
   if (joint === "=" || joint.endsWith("%3D") || value.quoted) return value;
   if (joint.includes("==")) return null;
+  // `pwd` followed by a plain name or number is mostly a working directory in code.
+  if (name === "pwd" && !/[!@#$%^+=~]|[A-Za-z]\d|\d[A-Za-z]/.test(content)) return null;
   const named = /[_.-]|[a-z][A-Z]/.test(text.slice(nameAt, stemAt + stem.length)) || /["'`\]]/.test(joint);
   return named || looksSecret(content, 32) || isAloneOnLine(text, nameAt, value) ? value : null;
 }
@@ -127,7 +129,7 @@ function endOfQuoted(text: string, from: number, open: string): number {
 }
 
 const NEXT_PAIR = /[ \t]?["']?[\w.-]{1,32}["']?[ \t]?[=:]|\s|$/y;
-const CLOSERS = ")]}>,;.!?|";
+const CLOSERS = ")]}>,;:.!?|";
 
 function endOfUnquoted(text: string, from: number): number {
   let at = endOfMarks(text, from);
@@ -145,26 +147,33 @@ function endOfUnquoted(text: string, from: number): number {
   return at;
 }
 
-const REFERENCE =
-  /^(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\$[({].*|\{\{.*|<[^<>]*>?|%[A-Z_]+%|\*+|[xX]{3,}|\.{3}|…|process\.env\b.*|os\.(?:environ|getenv)\b.*|import\.meta\.env\b.*|[A-Za-z_$][\w$.]*\(.*)$/s;
+/** Stands for a secret that is kept elsewhere, or was taken out before. */
+const PLACEHOLDER =
+  /^(?:\$\{?[A-Z_][A-Z0-9_]*\}?|\$[({].*|\{\{.*|%[A-Z_]+%|\$env:\w+|\[?R(?:edacted|EDACTED)\]?|your[-_][\w-]+|\w{0,8}\*{4,}|\*+|[xX]{3,}|\.{3}|…)$/s;
+const CODE = /^(?:process\.env\b|os\.(?:environ|getenv)\b|import\.meta\.env\b)/;
+const CALL = /^[A-Za-z_$][\w$.]*\(/;
 const WORDLESS =
-  /^(?:null|nil|none|true|false|undefined|string|str|number|int|boolean|bool|any|unknown|never|void|bytes|object|optional|required|redacted|include|omit|same-origin|is|the|a|await|new)$/i;
-const SMALL_NUMBER = /^\d{0,5}(?:\.\d{1,9})?$/;
+  /^(?:null|nil|none|true|false|undefined|string|str|number|int|boolean|bool|any|unknown|never|void|bytes|object|buffer|uint8array|cryptokey|optional|required|include|omit|same-origin|is|the|a|await|new)$/i;
+const SMALL_NUMBER = /^\d{0,5}(?:\.\d{1,9})?(?:m?s|[kKM])?$/;
+
+/** A field of an object, as in code: `config.apiKey`. */
+const MEMBER = /^[*&]?[A-Za-z_$][A-Za-z_$]*(?:\??\.[A-Za-z_$]+)+$/;
 
 /** Whether a value is masked already, refers to a secret kept elsewhere, or is a type, a count or a path. */
-function isHarmless(text: string, { from, to, quoted }: Value, name: string): boolean {
+function isHarmless(text: string, { from, to, quoted }: Value, name: string, joint: string): boolean {
   const marks = endOfMarks(text, from);
   if (marks >= to) return true;
   if (to - from > 256) return false;
   const content = text.slice(from, to);
   if (marks > from && /^[)\]}>,;.\s]*$/.test(content.slice(marks - from))) return true;
   if (/^[\s:=/\\-]*$/.test(content) || WORDLESS.test(content)) return true;
-  if (REFERENCE.test(content) && !(quoted && content.startsWith("$") && /[a-z]/.test(content))) return true;
+  if (PLACEHOLDER.test(content) || (content.startsWith("<") && (content + text.charAt(to)).endsWith(">")))
+    return true;
+  if (!quoted && (CODE.test(content) || (joint !== "=" && CALL.test(content)))) return true;
   if (name === "token" && SMALL_NUMBER.test(content)) return true;
-  if (name === "pwd" && /^[/~.]/.test(content)) return true;
+  if (name === "pwd" && /^[/~.\\]/.test(content)) return true;
   if (!quoted && content.startsWith(":")) return true;
-  const member = /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+$/.exec(content);
-  return !quoted && member !== null && isSecretName(content);
+  return !quoted && MEMBER.test(content) && (isSecretName(content) || /\s$/.test(joint));
 }
 
 /** Whether a bare word reads like a secret rather than like language: digits among letters, symbols, or great length. */
@@ -207,7 +216,7 @@ function findCredentials(text: string, nameAt: number, joint: string, at: number
         quoted: false,
       }
     : readValue(text, startOfName(text, nameAt), at, false);
-  if (value.to <= value.from || isHarmless(text, value, "authorization")) return null;
+  if (value.to <= value.from || isHarmless(text, value, "authorization", "=")) return null;
   if (schemed) return value;
   return value.quoted || looksSecret(text.slice(value.from, Math.min(value.to, value.from + 256)), 20)
     ? value

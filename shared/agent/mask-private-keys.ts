@@ -43,6 +43,11 @@ function maskHeadless(text: string): string {
     const limit = Math.max(done, end.index - KEY_CHARS_MAX);
     let from = end.index;
     while (from > limit && BODY_CHAR.test(text.charAt(from - 1))) from--;
+    // Stopped inside a line of prose: that line's last word is not key material.
+    if (from > 0 && /[ \t]/.test(text.charAt(from - 1))) {
+      const lineEnd = text.indexOf("\n", from);
+      if (lineEnd !== -1 && lineEnd - from < 16 && lineEnd < end.index) from = lineEnd + 1;
+    }
     out += text.slice(done, from) + mark("private-key");
     done = end.index + end[0].length;
   }

@@ -1,4 +1,4 @@
-import { mark } from "./secret-mark.ts";
+import { endOfMarks, mark } from "./secret-mark.ts";
 
 const USERINFO_CHARS_MAX = 1_024;
 const OPAQUE_USER = /^[A-Za-z0-9._~%+-]{20,}$/;
@@ -17,7 +17,8 @@ export function maskUrls(text: string): string {
     const userinfo = text.slice(from, host);
     const colon = userinfo.indexOf(":");
     const secret = colon === -1 ? userinfo : userinfo.slice(colon + 1);
-    if (secret === "" || (secret.startsWith("[masked:") && secret.endsWith("]"))) continue;
+    if (secret === "" || endOfMarks(text, from) === host || endOfMarks(text, from + colon + 1) === host)
+      continue;
     if (colon === -1 && !OPAQUE_USER.test(secret)) continue;
     out += text.slice(done, from + colon + 1) + mark(colon === -1 ? "token" : "password");
     done = host;

@@ -7,7 +7,7 @@ import { parseUsd } from "./usd.ts";
 export const PRICE_VERSION = "2026-11-20.1";
 
 /** Pico-dollars per token: $1 per million tokens is 1,000,000. */
-export interface Rates {
+interface Rates {
   readonly input: bigint;
   readonly cacheWrite5m: bigint;
   readonly cacheWrite1h: bigint;
@@ -16,7 +16,7 @@ export interface Rates {
 }
 
 /** A prompt of more tokens than this (cached ones included) reprices the whole request, output too. */
-export interface Tier {
+interface Tier {
   readonly abovePromptTokens: number;
   readonly rates: Rates;
 }

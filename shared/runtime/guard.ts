@@ -62,7 +62,8 @@ function holdsRequest(message: unknown): message is { request: IncomingMessage }
 }
 
 function discardBody(request: IncomingMessage, declaredBytes: number): void {
-  request.headers["content-length"] = "0";
+  // Without either header there is no body for the framework to read.
+  delete request.headers["content-length"];
   delete request.headers["transfer-encoding"];
   if (declaredBytes > DISCARD_BYTES_MAX) request.once("data", () => request.destroy());
   request.resume();

@@ -20,19 +20,16 @@ export interface FunctionProcess {
 export async function startFunctionProcess(
   target: string,
   env: Readonly<Record<string, string>>,
+  source = `functions/${target}/index.ts`,
 ): Promise<FunctionProcess> {
   const port = await findFreePort();
   const framework = fileURLToPath(import.meta.resolve("@google-cloud/functions-framework"));
   const main = framework.replace(/index\.js$/, "main.js");
-  const child = spawn(
-    process.execPath,
-    [main, `--source=${ROOT}functions/${target}/index.ts`, `--target=${target}`],
-    {
-      cwd: ROOT,
-      env: { ...process.env, ...env, PORT: String(port), NODE_ENV: "production" },
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+  const child = spawn(process.execPath, [main, `--source=${ROOT}${source}`, `--target=${target}`], {
+    cwd: ROOT,
+    env: { ...process.env, ...env, PORT: String(port), NODE_ENV: "production" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
@@ -44,7 +41,7 @@ export async function startFunctionProcess(
     child,
     output: () => output,
     async end(signal) {
-      if (child.exitCode !== null) return child.exitCode;
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exited = once(child, "exit");
       child.kill(signal);
       await exited;

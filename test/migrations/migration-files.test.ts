@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { array, assert, property, string } from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   createMigrationFiles,
@@ -80,11 +80,12 @@ describe("statements of a script", () => {
   });
 
   it("come back whole whatever stands in them", () => {
-    const statement = string({ minLength: 1 })
+    const statement = fc
+      .string({ minLength: 1 })
       .map((text) => `select '${text.replaceAll(/[\n\r]/g, ";")}'`)
       .map((text) => text.trim());
-    assert(
-      property(array(statement, { maxLength: 8 }), (statements) => {
+    fc.assert(
+      fc.property(fc.array(statement, { maxLength: 8 }), (statements) => {
         const script = statements.map((text) => `-- @statement\n${text}\n`).join("");
         expect(splitStatements(script).map((part) => part.sql)).toEqual(statements);
       }),

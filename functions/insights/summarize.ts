@@ -1,0 +1,87 @@
+import { AppError } from "../../shared/errors.ts";
+import { getSnapshotName } from "../../shared/postgres/summary.ts";
+import type { Summary, SummaryGroup, SummaryMeasures, SummaryRow } from "../../shared/summary.ts";
+import type { InsightsContext } from "./context.ts";
+import { writePageToken } from "./page-token.ts";
+import { orUnavailable, type Source } from "./sources.ts";
+import type { SummaryParameters } from "./summary-parameters.ts";
+
+/** The answer of `GET /v1/summary`. */
+export interface SummaryAnswer {
+  source: Source;
+  /** The analytics copy was to be asked and could not answer, so the ledger did. */
+  fallback: boolean;
+  from: string;
+  /** The first moment that no longer counts. */
+  to: string;
+  group_by: SummaryGroup;
+  total: SummaryMeasures;
+  /** Executions of the range that have not ended; in no other figure. Always from the ledger. */
+  pending: number;
+  /** Number of groups, on this page or not. */
+  groups: number;
+  rows: SummaryRow[];
+  next_page_token: string | null;
+}
+
+/** Answers from the cache while nothing has been committed since, else from the source asked for. */
+export async function summarize(
+  context: InsightsContext,
+  organizationId: string,
+  parameters: SummaryParameters,
+): Promise<{ answer: SummaryAnswer; cached: boolean }> {
+  const state = await orUnavailable(getSnapshotName(context.pool));
+  const question = JSON.stringify([organizationId, parameters]);
+  return context.cache.get(question, state, () => compute(context, organizationId, parameters));
+}
+
+async function compute(
+  context: InsightsContext,
+  organizationId: string,
+  parameters: SummaryParameters,
+): Promise<SummaryAnswer> {
+  const [{ summary, source, fallback }, pending] = await Promise.all([
+    ask(context, organizationId, parameters),
+    context.sources.pending(organizationId, parameters),
+  ]);
+  const { from, to, groupBy, offset } = parameters;
+  const next = offset + summary.rows.length;
+  return {
+    source,
+    fallback,
+    from: from.toISOString(),
+    to: to.toISOString(),
+    group_by: groupBy,
+    total: summary.total,
+    pending,
+    groups: summary.groupCount,
+    rows: summary.rows,
+    next_page_token:
+      summary.rows.length > 0 && next < summary.groupCount
+        ? writePageToken({ from, to, groupBy, source, offset: next })
+        : null,
+  };
+}
+
+async function ask(
+  context: InsightsContext,
+  organizationId: string,
+  parameters: SummaryParameters,
+): Promise<{ summary: Summary; source: Source; fallback: boolean }> {
+  const { ledger, analytics } = context.sources;
+  if (parameters.source === "ledger") {
+    return { summary: await ledger(organizationId, parameters), source: "ledger", fallback: false };
+  }
+  const summary = await analytics(organizationId, parameters);
+  if (summary !== null) return { summary, source: "analytics", fallback: false };
+  if (parameters.source === null) {
+    return { summary: await ledger(organizationId, parameters), source: "ledger", fallback: true };
+  }
+  throw new AppError(
+    "unavailable",
+    "the analytics copy cannot be reached; source=ledger gives the same figures",
+    {
+      retryAfterSeconds: 5,
+    },
+  );
+}

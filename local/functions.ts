@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import { http, type HttpFunction } from "@google-cloud/functions-framework";
+import { getTestServer } from "@google-cloud/functions-framework/testing";
+import { readConfig as readIngestConfig } from "../functions/ingest/config.ts";
+import { createContext as createIngestContext } from "../functions/ingest/context.ts";
+import { createHandler as createIngestHandler } from "../functions/ingest/handler.ts";
+import { BODY_BYTES_MAX as INGEST_BODY_BYTES_MAX } from "../functions/ingest/limits.ts";
+import { readConfig as readInsightsConfig } from "../functions/insights/config.ts";
+import { createContext as createInsightsContext } from "../functions/insights/context.ts";
+import {
+  BODY_BYTES_MAX as INSIGHTS_BODY_BYTES_MAX,
+  createHandler as createInsightsHandler,
+} from "../functions/insights/handler.ts";
+import type { FrontRoute } from "./front.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type WriteLog = (line: string) => void;
+
+interface FunctionEntry {
+  prefix: string;
+  maxBodyBytes: number;
+  open: (env: Environment, writeLog: WriteLog) => { handler: HttpFunction; close: () => Promise<void> };
+}
+
+/** Every function of the product, as one process of its own would set it up. */
+const FUNCTIONS: readonly FunctionEntry[] = [
+  {
+    prefix: "/ingest",
+    maxBodyBytes: INGEST_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createIngestContext(readIngestConfig(env), writeLog);
+      return { handler: createIngestHandler(context), close: context.close };
+    },
+  },
+  {
+    prefix: "/insights",
+    maxBodyBytes: INSIGHTS_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createInsightsContext(readInsightsConfig(env), (line) => void writeLog(line));
+      return { handler: createInsightsHandler(context), close: context.close };
+    },
+  },
+];
+
+export interface RunningFunctions {
+  routes: FrontRoute[];
+  /** Finishes what runs behind the answers, such as the relay, and closes the connections. */
+  close: () => Promise<void>;
+}
+
+/** Sets every function up in this process, each behind a server of the functions framework. */
+export function openFunctions(env: Environment, writeLog: WriteLog): RunningFunctions {
+  const opened = FUNCTIONS.map(({ prefix, maxBodyBytes, open }) => {
+    const { handler, close } = open(env, writeLog);
+    const name = `${prefix.slice(1)}-${randomUUID()}`;
+    http(name, handler);
+    return { route: { prefix, maxBodyBytes, server: getTestServer(name) }, close };
+  });
+  return {
+    routes: opened.map(({ route }) => route),
+    close: async () => {
+      await Promise.all(opened.map(({ close }) => close()));
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { generateDemo } from "./demo.ts";
+import type { Report } from "./report.ts";
+
+const SEED = "netra";
+const WEEKS = 6;
+const BATCH = 500;
+const POST_MS = 60_000;
+
+const answer = z.object({
+  accepted: z.number(),
+  duplicates: z.number(),
+  updated: z.number(),
+  rejected: z.array(z.object({ id: z.unknown(), errors: z.unknown() })),
+});
+
+/** Sends the generated team's executions through the ingest function, as any client would. */
+export async function importDemo(
+  target: { url: string; apiKey: string },
+  report: Report,
+  now: Date,
+  signal: AbortSignal,
+): Promise<{ seed: string; upTo: string; executions: number }> {
+  const executions = [...generateDemo({ seed: SEED, now, weeks: WEEKS })];
+  const progress = report.progress("Importing demo data", executions.length);
+  const started = performance.now();
+  for (let first = 0; first < executions.length; first += BATCH) {
+    signal.throwIfAborted();
+    await post(target, executions.slice(first, first + BATCH));
+    progress.update(Math.min(first + BATCH, executions.length));
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  progress.end(`${executions.length} executions of ${WEEKS} weeks (${seconds} s)`);
+  return { seed: SEED, upTo: now.toISOString(), executions: executions.length };
+}
+
+async function post(target: { url: string; apiKey: string }, batch: readonly unknown[]): Promise<void> {
+  const response = await fetch(`${target.url}/ingest/v1/executions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${target.apiKey}`, "content-type": "application/x-ndjson" },
+    body: batch.map((execution) => JSON.stringify(execution)).join("\n"),
+    signal: AbortSignal.timeout(POST_MS),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`the demo data was refused (${response.status}): ${text.slice(0, 500)}`);
+  const { rejected } = answer.parse(JSON.parse(text));
+  if (rejected.length > 0) {
+    throw new Error(
+      `${rejected.length} demo executions were refused: ${JSON.stringify(rejected[0]).slice(0, 500)}`,
+    );
+  }
+}

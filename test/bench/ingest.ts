@@ -1,0 +1,205 @@
+import { v7 as uuidv7 } from "uuid";
+import { executionInput, type ExecutionInput } from "../../shared/agent/execution.ts";
+import { addUsage, NO_USAGE } from "../../shared/agent/usage.ts";
+import { generateDemo } from "../../local/demo.ts";
+import { copyChunks, exportChunks } from "./ingest-copy.ts";
+import { type IngestStack, startIngestStack } from "./ingest-stack.ts";
+import { type LoadFigures, runLoad } from "./load.ts";
+import { type BenchResult, result } from "./report.ts";
+
+const BATCH_ROWS = 60_000;
+const SINGLES = 15_000;
+const HISTORY_ROWS = 1_000_000;
+const CONNECTIONS = { batches1000: 4, batches100: 8, singles: 32 };
+
+/**
+ * What ingest costs, each figure beside a floor of the same run: binary COPY of the same rows into the same table, and a
+ * function that does nothing with the same bodies. The load comes from this process, so all share the machine.
+ */
+export async function benchIngest(progress: (line: string) => void): Promise<BenchResult[]> {
+  progress("starting the embedded servers and the functions");
+  const stack = await startIngestStack();
+  try {
+    const templates = makeTemplates();
+    const results: BenchResult[] = [];
+    progress("warming up");
+    await batches(stack, templates, 1_000, 4, 20_000);
+    await singles(stack.ingest.url, stack, templates, 4_000);
+    await singles(stack.noOp.url, stack, templates, 4_000);
+
+    for (const [rowsEach, connections] of [
+      [1_000, CONNECTIONS.batches1000],
+      [100, CONNECTIONS.batches100],
+    ] as const) {
+      await emptyLedger(stack);
+      progress(`batches of ${rowsEach} over ${connections} connections`);
+      const ours = await batches(stack, templates, rowsEach, connections, BATCH_ROWS);
+      progress(`the same rows by binary COPY`);
+      const chunks = await exportChunks(stack.admin, rowsEach);
+      await emptyLedger(stack);
+      const floor = BATCH_ROWS / (await copyChunks(stack.adminDatabaseUrl, chunks, connections));
+      results.push(
+        result(`batches_${rowsEach}_over_${connections}`, ours, "rows/s", {
+          floor,
+          target: "ratio >= 0.5",
+          ok: ({ ratio }) => ratio >= 0.5,
+        }),
+      );
+    }
+
+    await emptyLedger(stack);
+    progress(`single records over ${CONNECTIONS.singles} connections`);
+    const floor = await singles(stack.noOp.url, stack, templates, SINGLES);
+    const ours = await singles(stack.ingest.url, stack, templates, SINGLES);
+    results.push(...singleResults(ours, floor));
+
+    progress(`filling the ledger with ${HISTORY_ROWS.toLocaleString("en-US")} rows`);
+    await fillHistory(stack);
+    progress("single records again");
+    const later = await singles(stack.ingest.url, stack, templates, SINGLES);
+    results.push(
+      result("singles_with_1m_rows", later.requestsPerSecond, "requests/s", {
+        floor: ours.requestsPerSecond,
+        target: "ratio >= 0.8 of the empty ledger's",
+        ok: ({ ratio }) => ratio >= 0.8,
+      }),
+    );
+    progress("carrying what waits to the analytics copy");
+    results.push(result("analytics_catch_up", await catchUp(stack), "rows/s"));
+    return results;
+  } finally {
+    await stack.close();
+  }
+}
+
+function singleResults(ours: LoadFigures, floor: LoadFigures): BenchResult[] {
+  return [
+    result("singles_over_32", ours.requestsPerSecond, "requests/s", {
+      floor: floor.requestsPerSecond,
+      target: "ratio >= 0.5",
+      ok: ({ ratio }) => ratio >= 0.5,
+    }),
+    result("singles_p50", ours.p50, "ms", { floor: floor.p50 }),
+    result("singles_p95", ours.p95, "ms", {
+      floor: floor.p95,
+      target: "under 50 ms",
+      ok: ({ value }) => value < 50,
+    }),
+    result("singles_p99", ours.p99, "ms", { floor: floor.p99 }),
+    result("singles_against_1200_inserts_per_second", ours.requestsPerSecond, "requests/s", {
+      floor: 1_200,
+      target: "ratio > 1",
+      ok: ({ ratio }) => ratio > 1,
+    }),
+  ];
+}
+
+/**
+ * Plausible records of one month, each with the sum of its usage as a running client sends it; every body gets copies with
+ * ids of its own.
+ */
+function makeTemplates(): ExecutionInput[] {
+  const now = new Date("2026-11-20T12:00:00Z");
+  return [...generateDemo({ seed: "bench", now, weeks: 2 })]
+    .filter((execution) => execution.status !== "pending")
+    .map((execution) => executionInput.parse(execution))
+    .map(({ requests, ...execution }) => ({
+      ...execution,
+      usage: (requests ?? []).map((request) => request.usage).reduce(addUsage, NO_USAGE),
+    }))
+    .slice(0, 800);
+}
+
+function copyOf(templates: readonly ExecutionInput[], index: number): ExecutionInput {
+  const template = templates[index % templates.length];
+  if (template === undefined) throw new Error("there are no templates");
+  return { ...template, id: uuidv7() };
+}
+
+async function batches(
+  stack: IngestStack,
+  templates: readonly ExecutionInput[],
+  rowsEach: number,
+  connections: number,
+  rows: number,
+): Promise<number> {
+  const bodies = Array.from({ length: rows / rowsEach }, (_, batch) =>
+    Buffer.from(
+      JSON.stringify({
+        executions: Array.from({ length: rowsEach }, (_unused, index) =>
+          copyOf(templates, batch * rowsEach + index),
+        ),
+      }),
+    ),
+  );
+  const figures = await runLoad({ ...target(stack.ingest.url, stack), bodies, connections });
+  return figures.requestsPerSecond * rowsEach;
+}
+
+function singles(
+  url: string,
+  stack: IngestStack,
+  templates: readonly ExecutionInput[],
+  count: number,
+): Promise<LoadFigures> {
+  const bodies = Array.from({ length: count }, (_, index) =>
+    Buffer.from(JSON.stringify(copyOf(templates, index))),
+  );
+  return runLoad({ ...target(url, stack), bodies, connections: CONNECTIONS.singles });
+}
+
+function target(url: string, stack: IngestStack): { url: string; headers: Record<string, string> } {
+  return {
+    url: `${url}/v1/executions`,
+    headers: { authorization: `Bearer ${stack.key}`, "content-type": "application/json" },
+  };
+}
+
+async function emptyLedger(stack: IngestStack): Promise<void> {
+  await stack.admin.query("truncate command_executions, ingest_keys, analytics_outbox");
+  await stack.admin.query("checkpoint");
+}
+
+/** Copies of what is there under other ids, spread over the same month, each with its key. */
+async function fillHistory(stack: IngestStack): Promise<void> {
+  const columns = (
+    await stack.admin.query<{ name: string }>(
+      `select attname as name from pg_attribute where attrelid = 'command_executions'::regclass and attnum > 0
+       and attname not in ('id', 'timestamp') order by attnum`,
+    )
+  ).rows.map((row) => row.name);
+  const list = columns.join(", ");
+  const perStatement = 50_000;
+  for (let rows = 0; rows < HISTORY_ROWS; rows += perStatement) {
+    await stack.admin.query(`
+      with source as (
+        select *, row_number() over () as n from command_executions limit 10000
+      ), copies as (
+        insert into command_executions (id, timestamp, ${list})
+        select gen_random_uuid(), source.timestamp + (copy.n || ' microseconds')::interval, ${list}
+        from source, generate_series(1, ${perStatement / 10_000}) as copy(n)
+        returning organization_id, id, timestamp
+      )
+      insert into ingest_keys (organization_id, id, timestamp) select organization_id, id, timestamp from copies`);
+  }
+  await stack.admin.query("vacuum analyze command_executions");
+  await stack.admin.query("vacuum analyze ingest_keys");
+  await stack.admin.query("checkpoint");
+}
+
+async function catchUp(stack: IngestStack): Promise<number> {
+  const startedAt = performance.now();
+  let delivered = 0;
+  for (let waiting = 1; waiting > 0;) {
+    const response = await fetch(`${stack.ingest.url}/v1/relay`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${stack.key}` },
+    });
+    if (response.status !== 200)
+      throw new Error(`the relay answered ${response.status}: ${await response.text()}`);
+    const answer = (await response.json()) as { delivered: number; waiting: number };
+    delivered += answer.delivered;
+    waiting = answer.waiting;
+  }
+  return delivered / ((performance.now() - startedAt) / 1_000);
+}

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Ingest } from "../helpers/ingest.ts";
+import { startIngest } from "../helpers/ingest.ts";
+import { asOwner } from "../helpers/tenant.ts";
+import { simpleScene } from "./agent-scenes.ts";
+import { setStage, startNetra } from "./fake-agent.ts";
+
+let ingest: Ingest;
+let stage: ReturnType<typeof setStage>;
+
+beforeAll(async () => {
+  ingest = await startIngest();
+  stage = setStage(simpleScene(0.0041));
+});
+afterAll(async () => {
+  await ingest.close();
+  stage.remove();
+});
+
+function netra(args: readonly string[], env: Record<string, string> = {}) {
+  const own = { NETRA_INGEST_URL: ingest.url, NETRA_API_KEY: ingest.tenant.key };
+  const admin = { NETRA_ADMIN_DATABASE_URL: ingest.databases.adminDatabaseUrl };
+  return startNetra(args, { env: { ...stage.env, ...own, ...admin, ...env }, cwd: stage.folder }).ended;
+}
+
+async function ledger(command: string) {
+  return asOwner(ingest.databases.adminDatabaseUrl, async (sql) => {
+    const { rows } = await sql.query(
+      `select status, total_tokens::int, cost_usd::text, cost_basis, reported_cost_usd::text, source, session_id
+       from command_executions where command_raw = $1`,
+      [command],
+    );
+    return rows as Record<string, unknown>[];
+  });
+}
+
+describe("the client with the real ingest function", () => {
+  it("puts a run into the ledger, priced by request", async () => {
+    expect(await netra(["run", "tidy the cellar"])).toMatchObject({
+      code: 0,
+      stdout: "All is well.\n",
+      stderr: "",
+    });
+
+    expect(await ledger("tidy the cellar")).toEqual([
+      expect.objectContaining({
+        status: "completed",
+        total_tokens: 5_510,
+        // 10 × $2 + 5,000 × $0.20 + 300 × $2.50 + 200 × $10, a million tokens each
+        cost_usd: "0.003770000000",
+        cost_basis: "computed",
+        reported_cost_usd: "0.004100000000",
+        source: "client",
+      }),
+    ]);
+  });
+
+  it("has a run in the ledger once that was made while the server was away and flushed twice at once", async () => {
+    const away = { NETRA_INGEST_URL: "http://127.0.0.1:9", NETRA_API_KEY: ingest.tenant.key };
+    const run = await netra(["run", "sweep the yard"], away);
+    expect(run).toMatchObject({ code: 0 });
+    expect(await ledger("sweep the yard")).toEqual([]);
+
+    const flushes = await Promise.all([
+      netra(["flush", "--all", "--json"]),
+      netra(["flush", "--all", "--json"]),
+    ]);
+    expect(flushes.map(({ code }) => code)).toEqual([0, 0]);
+    expect(await ledger("sweep the yard")).toMatchObject([{ status: "completed" }]);
+  });
+
+  it("makes a key that works, lists it without its secret, and revokes it", async () => {
+    const organization = ["--organization", ingest.tenant.organizationId];
+    const created = await netra([
+      "keys",
+      "create",
+      "--name",
+      "laptop",
+      "--expires-days",
+      "7",
+      ...organization,
+    ]);
+    expect(created.code).toBe(0);
+    const key = created.stdout.trim();
+    expect(key).toMatch(/^ntr_[0-9A-Za-z]{43}$/);
+
+    expect(await netra(["run", "--quiet", "greet"], { NETRA_API_KEY: key })).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+    expect(await ledger("greet")).toHaveLength(1);
+
+    const listed = await netra(["keys", "list", "--json", ...organization]);
+    const { keys } = JSON.parse(listed.stdout) as {
+      keys: { name: string; key_prefix: string; scopes: string[] }[];
+    };
+    const found = keys.find(({ name }) => name === "laptop");
+    expect(found).toMatchObject({ scopes: ["ingest", "read"] });
+    expect(listed.stdout).not.toContain(key);
+
+    expect(await netra(["keys", "revoke", found?.key_prefix ?? "", ...organization])).toMatchObject({
+      code: 0,
+    });
+    expect((await netra(["keys", "list", ...organization])).stdout).toMatch(/laptop.*revoked/);
+    expect(await netra(["keys", "revoke", "no-such-key", ...organization])).toMatchObject({ code: 1 });
+  });
+
+  it("makes an organization only when told to", async () => {
+    expect(await netra(["keys", "create", "--organization", "new-team"])).toMatchObject({ code: 2 });
+    expect(await netra(["keys", "create", "--organization", "new-team", "--new"])).toMatchObject({ code: 0 });
+    expect(await netra(["keys", "create"])).toMatchObject({ code: 2 });
+  });
+});
