@@ -1,9 +1,9 @@
 import type { ExecutionInput } from "../shared/agent/execution.ts";
 
 /** Under the server's 5,000 records and 10 MB, with room for a proxy's own ideas. */
-export const BATCH_LIMITS: Readonly<BatchLimits> = { recordsMax: 5_000, bytesMax: 8_000_000 };
+const BATCH_LIMITS: Readonly<BatchLimits> = { recordsMax: 5_000, bytesMax: 8_000_000 };
 
-export interface BatchLimits {
+interface BatchLimits {
   recordsMax: number;
   /** Of the lines before compression. */
   bytesMax: number;

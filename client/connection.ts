@@ -14,7 +14,7 @@ export interface Connection {
 }
 
 /** Values of the connection options of a command line, as CONNECTION_OPTIONS names them. */
-export interface ConnectionFlags {
+interface ConnectionFlags {
   readonly url?: string | undefined;
   readonly "ingest-url"?: string | undefined;
   readonly "insights-url"?: string | undefined;

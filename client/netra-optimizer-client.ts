@@ -33,7 +33,16 @@ import { readCommit, readWorkspace } from "./workspace.ts";
 
 const TIMER_MAX_MS = 2_147_483_647;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
-const LIMITS = { sendMs: 10_000, requestMs: 5_000, leftoverMs: 5_000, leftoverBatches: 50, beatMs: 5_000 };
+const LIMITS = {
+  sendMs: 10_000,
+  sendAttempts: 4,
+  requestMs: 5_000,
+  leftoverMs: 5_000,
+  leftoverBatches: 50,
+  beatMs: 5_000,
+};
+
+const NO_PENDING: PendingRun = { write: () => {}, remove: () => {} };
 
 /** The single entry point for running a coding agent: runs it, measures it and puts it into the ledger. */
 export class NetraOptimizerClient {
@@ -63,10 +72,14 @@ export class NetraOptimizerClient {
     const agent = this.#agentOf(command, options);
     const cwd = options.cwd ?? process.cwd();
     const env = options.env ?? this.#env;
-    this.#closeOrphans();
+    this.#attempt("an earlier run could not be closed", undefined, () => {
+      finishOrphans(this.#stateFolder, this.#spool);
+    });
     const start = await this.#startRecord(agent, cwd, env, options);
     const target = this.#connection === null ? null : targetOf(this.#connection);
-    const pending = createPending(this.#stateFolder, start, target);
+    const pending = this.#attempt("the run cannot be noted on disk", NO_PENDING, () =>
+      createPending(this.#stateFolder, start, target),
+    );
     const guardian =
       this.#options.guardian === false ? null : startGuardian(this.#stateFolder, this.#connection, this.#env);
     const announced = new AbortController();
@@ -79,7 +92,7 @@ export class NetraOptimizerClient {
       });
       const commitAfter = await readCommit(cwd, env);
       const execution = withCommitAfter(ended.execution, commitAfter);
-      pending.write(execution, true);
+      this.#attempt("the record cannot be written to disk", undefined, () => pending.write(execution, true));
       announced.abort();
       await announcement;
       const delivery = await this.#deliver(execution);
@@ -169,7 +182,11 @@ export class NetraOptimizerClient {
       await display.flush();
       const { execution, totals } = endedRecord(factsNow(), end);
       const { sessionId, result } = observer.observation;
-      if (sessionId !== null) rememberSessionTotals(this.#stateFolder, sessionId, totals.reported);
+      if (sessionId !== null) {
+        this.#attempt("the session's totals cannot be kept", undefined, () =>
+          rememberSessionTotals(this.#stateFolder, sessionId, totals.reported),
+        );
+      }
       const status =
         execution.status === "completed" || execution.status === "timeout" ? execution.status : "failed";
       const stopped = end.stoppedBy ?? end.signal;
@@ -202,14 +219,18 @@ export class NetraOptimizerClient {
 
   /** `kept` is false when the spool has no room: the pending file is then what keeps the record. */
   async #deliver(execution: ExecutionInput): Promise<Delivery & { kept: boolean }> {
-    const limits = { timeoutMs: LIMITS.requestMs, deadlineMs: this.#options.sendDeadlineMs ?? LIMITS.sendMs };
+    const { requestMs, sendMs, sendAttempts } = LIMITS;
+    const deadlineMs = this.#options.sendDeadlineMs ?? sendMs;
+    const limits = { timeoutMs: requestMs, deadlineMs, attemptsMax: sendAttempts };
     let delivery: Delivery;
     try {
       delivery = await deliverExecutions(this.#spool, this.#connection, [execution], limits);
     } catch (error) {
-      if (!(error instanceof SpoolFullError)) throw error;
-      this.#notice(`${error.message} The record of this run stays beside it until there is room.`);
-      return { answer: NOTHING_SENT, spooled: 0, reason: error.message, kept: false };
+      const reason = messageOf(error);
+      const rest =
+        error instanceof SpoolFullError ? "stays beside the spool until there is room" : "may be lost";
+      this.#notice(`${reason} The record of this run ${rest}.`);
+      return { answer: NOTHING_SENT, spooled: 0, reason, kept: false };
     }
     if (delivery.reason !== null) {
       this.#notice(`${delivery.reason}; the record waits on disk, and the next run or netra flush sends it`);
@@ -237,11 +258,13 @@ export class NetraOptimizerClient {
     }
   }
 
-  #closeOrphans(): void {
+  /** Does what a run can do without: a full disk must not keep an agent from working. */
+  #attempt<T>(complaint: string, otherwise: T, work: () => T): T {
     try {
-      finishOrphans(this.#stateFolder, this.#spool);
+      return work();
     } catch (error) {
-      this.#notice(`an earlier run could not be closed: ${messageOf(error)}`);
+      this.#notice(`${complaint}: ${messageOf(error)}`);
+      return otherwise;
     }
   }
 

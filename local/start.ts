@@ -98,7 +98,7 @@ function explain(error: unknown): { code: number; text: string } {
 }
 
 // A reader that has gone away must not end the server.
-process.stdout.on("error", () => undefined);
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 const report = createReport(process.stderr);
 try {
   process.exitCode = await main(report);

@@ -2,6 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
+/** Of util-linux: runs a program as another user, with the capabilities it is told to keep. */
+const SETPRIV = "setpriv";
+
 /** How to start a program: as this process's own user, or from root as someone who is not root. */
 export interface RunAs {
   /** The user and group the program runs as, or null when it is simply our own. */
@@ -41,7 +44,7 @@ export async function chooseRunAs(paths: { program: string; dataDirectory: strin
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
   ];
-  const trial = spawnSync("setpriv", [...flags, paths.program, "--version"], {
+  const trial = spawnSync(SETPRIV, [...flags, paths.program, "--version"], {
     stdio: "ignore",
     timeout: 10_000,
   });
@@ -53,7 +56,7 @@ export async function chooseRunAs(paths: { program: string; dataDirectory: strin
   }
   return {
     identity,
-    command: (file, args) => ({ file: "setpriv", args: [...flags, file, ...args] }),
+    command: (file, args) => ({ file: SETPRIV, args: [...flags, file, ...args] }),
     spawnIdentity: {},
   };
 }

@@ -147,6 +147,8 @@ create table command_executions (
   input_tokens bigint,
   output_tokens bigint,
   cached_tokens bigint,
+  cache_write_5m_tokens bigint,
+  cache_write_1h_tokens bigint,
   fresh_tokens bigint,
   cache_hit_rate double precision,
   execution_time_ms bigint,
@@ -167,9 +169,10 @@ create table command_executions (
   constraint command_executions_pkey PRIMARY KEY (organization_id, id, "timestamp"),
   constraint cost_basis_check CHECK ((((cost_basis)::text = ANY ((ARRAY['reported'::character varying, 'computed'::character varying, 'unpriced'::character varying])::text[])) AND ((cost_usd IS NULL) = ((cost_basis)::text = 'unpriced'::text)))),
   constraint fresh_is_total_less_cached CHECK ((fresh_tokens = (total_tokens - cached_tokens))),
-  constraint positive_tokens CHECK (((total_tokens >= 0) AND (input_tokens >= 0) AND (output_tokens >= 0) AND (cached_tokens >= 0))),
+  constraint positive_tokens CHECK (((input_tokens >= 0) AND (output_tokens >= 0) AND (cached_tokens >= 0) AND (cache_write_5m_tokens >= 0) AND (cache_write_1h_tokens >= 0))),
   constraint source_check CHECK (((source)::text = ANY ((ARRAY['client'::character varying, 'import'::character varying, 'otlp'::character varying])::text[]))),
-  constraint status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'completed'::character varying, 'failed'::character varying, 'timeout'::character varying])::text[])))
+  constraint status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'completed'::character varying, 'failed'::character varying, 'timeout'::character varying])::text[]))),
+  constraint total_is_sum_of_kinds CHECK ((total_tokens = ((((input_tokens + output_tokens) + cached_tokens) + cache_write_5m_tokens) + cache_write_1h_tokens)))
 ) partition by RANGE ("timestamp");
 
 create table command_patterns (
@@ -328,7 +331,7 @@ alter table users enable row level security;
 
 create policy system_jobs on analytics_outbox as permissive for all to netra_system using true with check true;
 
-create policy tenant_isolation on analytics_outbox as permissive for insert to netra_app with check (organization_id = current_organization_id());
+create policy tenant_isolation on analytics_outbox as permissive for all to netra_app using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
 
 create policy tenant_isolation on api_keys as permissive for all to netra_app using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
 
@@ -360,7 +363,7 @@ grant usage on analytics_batch to netra_system;
 
 grant delete, select, update on analytics_outbox to netra_system;
 
-grant insert on analytics_outbox to netra_app;
+grant insert, select on analytics_outbox to netra_app;
 
 grant insert, select on audit_logs to netra_app;
 

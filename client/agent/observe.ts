@@ -41,7 +41,7 @@ export interface Observation {
   readonly understood: boolean;
 }
 
-export interface ResultTotals {
+interface ResultTotals {
   readonly usage: TokenUsage | null;
   readonly sinceLast: ModelTotals | null;
   readonly numTurns: number | null;
@@ -52,7 +52,7 @@ export interface Observer {
   readonly observation: Observation;
 }
 
-export const OBSERVER_LIMITS = {
+const OBSERVER_LIMITS = {
   requestsMax: 10_000,
   toolNamesMax: 30,
   toolCallsMax: 200_000,

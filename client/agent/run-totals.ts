@@ -6,7 +6,7 @@ import type { ModelTotal, Totals } from "./model-totals.ts";
 import { addTotals, NO_TOTAL, subtractTotals, toTotals } from "./model-totals.ts";
 
 /** Where a run's totals come from, from the surest to the least sure. */
-export type UsageSource =
+type UsageSource =
   | "since_last_result"
   | "model_usage"
   | "model_usage_delta"

@@ -15,15 +15,17 @@ const KEPT_MS = 60 * 24 * 3_600_000;
 const NAME = /^[0-9A-Za-z_-]{1,100}$/;
 const stored = z.object({ totals: z.unknown() });
 
-/** What the session's last run reported; null when that is not known, or was not the last thing to happen in it. */
+/**
+ * What the session's last run reported; null when that is not known, cannot be read, or was not the last thing to happen
+ * in the session. The run is then measured without it.
+ */
 export function findSessionTotals(stateFolder: string, sessionId: string): Totals | null {
   if (!NAME.test(sessionId)) return null;
   try {
     const text = readFileSync(join(stateFolder, "sessions", `${sessionId}.json`), "utf8");
     return parseTotals(stored.parse(JSON.parse(text)).totals);
-  } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError || error instanceof z.ZodError) return null;
-    throw error;
+  } catch {
+    return null;
   }
 }
 

@@ -4,11 +4,9 @@ import { resolve } from "node:path";
 import type { Command, CommandIo } from "../command.ts";
 import { CONNECTION_OPTIONS, CONNECTION_USAGE, parseOptions } from "../command.ts";
 import { getConnection } from "../connection.ts";
-import type { Connection } from "../connection.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
 import { listConfigFolders } from "../import/find-transcripts.ts";
 import { createImportState, openImportState } from "../import/import-state.ts";
-import type { ImportState } from "../import/import-state.ts";
 import type { ImportReport } from "../import/import-transcripts.ts";
 import { importTranscripts } from "../import/import-transcripts.ts";
 import { formatReport, reportAsJson } from "../import/format-report.ts";
@@ -52,7 +50,10 @@ async function runImport(argv: string[], io: CommandIo): Promise<number> {
 
   const dryRun = values["dry-run"];
   const connection = dryRun ? null : getConnection({ env: io.env, cwd: io.cwd, flags: values }, "ingest");
-  const state = connection === null ? createImportState() : openState(connection, values.again, io);
+  const state =
+    connection === null
+      ? createImportState()
+      : openImportState(stateDir(io.env), connection, { forget: values.again });
   const bar = createProgress(io, "importing");
   const report = await importTranscripts({
     paths,
@@ -66,17 +67,6 @@ async function runImport(argv: string[], io: CommandIo): Promise<number> {
 
   io.out(values.json ? `${JSON.stringify(reportAsJson(report, dryRun))}\n` : formatReport(report, dryRun));
   return exitCode(report, io);
-}
-
-/** The state makes an import quicker and finds what is late; without it everything is sent and nothing counted twice. */
-function openState(connection: Connection, forget: boolean, io: CommandIo): ImportState {
-  try {
-    return openImportState(stateDir(io.env), connection, { forget });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    io.err(`netra: the state folder cannot be used (${error.message}); this import will not be remembered\n`);
-    return createImportState();
-  }
 }
 
 function ownFolders(io: CommandIo): string[] {

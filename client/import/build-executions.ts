@@ -1,6 +1,5 @@
 import { LIMITS } from "../../shared/agent/execution.ts";
 import type { ExecutionInput } from "../../shared/agent/execution.ts";
-import { cutBytes } from "./command-text.ts";
 import type { PromptStatus } from "./prompt-status.ts";
 import type { Prompt, PromptFacts } from "./prompts.ts";
 import { latestFacts } from "./prompts.ts";
@@ -129,7 +128,7 @@ function namedTools(counts: ReadonlyMap<string, number>): Record<string, number>
 }
 
 function text(name: string, value: string | null, charsMax: number): Record<string, string> {
-  return value === null ? {} : { [name]: cutBytes(value, charsMax) };
+  return value === null ? {} : { [name]: value.slice(0, charsMax).toWellFormed() };
 }
 
 function positive(name: string, count: number): Record<string, number> {

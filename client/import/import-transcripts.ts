@@ -34,7 +34,7 @@ export interface ImportOptions {
   readonly lineBytesMax?: number;
 }
 
-export interface ImportProgress {
+interface ImportProgress {
   readonly files: number;
   readonly filesTotal: number;
   readonly bytes: number;

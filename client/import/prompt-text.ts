@@ -39,7 +39,9 @@ const CONTEXT_STARTS = [
 ];
 
 export function readUserLine(entry: JsonObject): UserLine {
-  const content = asObject(entry["message"])?.["content"];
+  // Newer versions write a local command and its output as lines of their own kind.
+  const isLocal = entry["subtype"] === "local_command";
+  const content = isLocal ? entry["content"] : asObject(entry["message"])?.["content"];
   if (isToolResult(entry, content)) return { kind: "result" };
   const raw = textOf(content).trim();
   if (raw.startsWith("[Request interrupted by user")) return { kind: "interruption" };

@@ -6,7 +6,7 @@ import { createSessionReader } from "./session-reader.ts";
 import type { LineHandler } from "./session-reader.ts";
 import { TranscriptModel } from "./transcript-model.ts";
 
-export interface LineProblem {
+interface LineProblem {
   readonly path: string;
   readonly line: number;
   readonly problem: string;

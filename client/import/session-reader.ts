@@ -28,6 +28,7 @@ export function createSessionReader(
   const fileSession = file.session ?? file.path;
   const toolOwners = new Map<string, Prompt>();
   let current: Prompt | null = null;
+  let working: Prompt | null = null;
   let compactions = 0;
   let attached = false;
 
@@ -91,7 +92,9 @@ export function createSessionReader(
         beginPrompt(entry, line, user);
         return;
       case "notification": {
-        current = ownerOfTool(user.toolUseId) ?? current;
+        // A local command starts nothing; what reports back then is older.
+        const isLocal = current?.facts.get(fileIndex)?.end.kind === "local";
+        current = ownerOfTool(user.toolUseId) ?? (isLocal ? working : current);
         const promptId = asText(entry["promptId"]);
         if (current !== null && promptId !== null) model.addPromptId(fileSession, promptId, current);
         touch(ownerOf(entry), entry);
@@ -126,8 +129,7 @@ export function createSessionReader(
   const readSystem: LineHandler = (entry, line) => {
     if (entry["isSidechain"] === true) return;
     if (entry["subtype"] === "local_command") {
-      // Newer versions write a local command and its output so.
-      readUser({ ...entry, message: { content: entry["content"] } }, line);
+      readUser(entry, line);
       return;
     }
     const facts = current === null ? null : model.factsOf(current, fileIndex);
@@ -165,6 +167,7 @@ export function createSessionReader(
         const facts = touch(owner, entry);
         readAssistant(entry, owner, asText(entry["agentId"]));
         if (entry["isSidechain"] === true) return;
+        working = current;
         const end = endOfAssistantLine(entry);
         if (end.kind === "api-error") facts.apiErrors += 1;
         setEnd(facts, entry, end);

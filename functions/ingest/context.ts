@@ -3,7 +3,6 @@ import { createClickHouse } from "../../shared/clickhouse/client.ts";
 import { createLog, type Log } from "../../shared/log.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createRateLimiter } from "../../shared/rate-limit.ts";
-import { notifyWrite } from "../../shared/write-signal.ts";
 import { type Activity, createActivity } from "./activity.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import type { IngestConfig } from "./config.ts";
@@ -58,7 +57,6 @@ export function createContext(
     log,
     timeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
     isBusy: activity.isBusy,
-    onDelivered: (organizationIds) => organizationIds.forEach(notifyWrite),
   });
   const perSecond = config.NETRA_REQUESTS_PER_SECOND;
   const limiter = createRateLimiter({ perSecond, burst: 2 * perSecond, now });

@@ -2,7 +2,6 @@ import type { HttpFunction } from "@google-cloud/functions-framework";
 import { AppError } from "../../shared/errors.ts";
 import { type Handle, httpHandler, route } from "../../shared/http.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
-import { notifyWrite } from "../../shared/write-signal.ts";
 import type { IngestContext } from "./context.ts";
 import { type IngestOutcome, ingestExecutions } from "./ingest-executions.ts";
 import { readRecords } from "./read-records.ts";
@@ -29,7 +28,6 @@ function createPostExecutions(context: IngestContext): Handle {
       request.note({ accepted, duplicates, updated, rejected: rejected.length, warnings: warnings.length });
       refuseWhenNothingWasGood(outcome);
       if (accepted + updated > 0) {
-        notifyWrite(caller.organizationId);
         context.relay.kick();
         end();
         // The platform may take the CPU away once nothing is being answered, so the last request out waits a moment.

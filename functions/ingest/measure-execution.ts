@@ -20,6 +20,8 @@ export interface Measures {
   input_tokens: number | null;
   output_tokens: number | null;
   cached_tokens: number | null;
+  cache_write_5m_tokens: number | null;
+  cache_write_1h_tokens: number | null;
   fresh_tokens: number | null;
   cache_hit_rate: number | null;
   cost_usd: string | null;
@@ -71,6 +73,8 @@ function tokensOf(usage: Usage | null) {
       input_tokens: null,
       output_tokens: null,
       cached_tokens: null,
+      cache_write_5m_tokens: null,
+      cache_write_1h_tokens: null,
       fresh_tokens: null,
       cache_hit_rate: null,
     };
@@ -81,6 +85,8 @@ function tokensOf(usage: Usage | null) {
     input_tokens: usage.input_tokens,
     output_tokens: usage.output_tokens,
     cached_tokens: usage.cache_read_tokens,
+    cache_write_5m_tokens: usage.cache_write_5m_tokens,
+    cache_write_1h_tokens: usage.cache_write_1h_tokens,
     fresh_tokens: total - usage.cache_read_tokens,
     cache_hit_rate: total === 0 ? 0 : (usage.cache_read_tokens / total) * 100,
   };

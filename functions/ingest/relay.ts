@@ -37,7 +37,6 @@ interface RelayOptions {
   /** While this is true the ledger has the machine, and the copy waits for up to `yieldMsMax` a batch. */
   isBusy: () => boolean;
   yieldMsMax?: number;
-  onDelivered: (organizationIds: ReadonlySet<string>) => void;
 }
 
 const BATCH_ROWS_MAX = 5_000;
@@ -169,7 +168,6 @@ async function deliverSealed(
     }
     options.breaker.succeeded();
     await deleteBatch(sql, batch);
-    options.onDelivered(new Set(rows.map((row) => row.organization_id)));
     return { delivered: rows.length };
   });
 }

@@ -4,6 +4,7 @@ import { summarizeAnalytics } from "../../shared/clickhouse/summary.ts";
 import { AppError } from "../../shared/errors.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import { isPassing, type Pool, withOrganization } from "../../shared/postgres/pool.ts";
+import { countWaiting } from "../../shared/postgres/analytics-outbox.ts";
 import { countPending, summarizeLedger } from "../../shared/postgres/summary.ts";
 import type { Summary, SummaryQuery } from "../../shared/summary.ts";
 
@@ -15,6 +16,8 @@ export interface Sources {
   /** Null when the analytics copy cannot answer now, which the log says. */
   analytics: (organizationId: string, query: SummaryQuery) => Promise<Summary | null>;
   pending: (organizationId: string, query: SummaryQuery) => Promise<number>;
+  /** Executions that have not reached the analytics copy, of any time; counted up to a bound. */
+  waiting: (organizationId: string) => Promise<number>;
 }
 
 interface SourcesOptions {
@@ -25,6 +28,7 @@ interface SourcesOptions {
   timeoutMs: number;
 }
 
+const WAITING_MAX = 100_000;
 /** After a failure the analytics copy is left alone for this long, so that not every question waits for it. */
 const REST_MS = 5_000;
 
@@ -39,6 +43,8 @@ export function createSources({ pool, clickhouse, log, now, timeoutMs }: Sources
       orUnavailable(
         withOrganization(pool, organizationId, (sql) => countPending(sql, organizationId, query)),
       ),
+    waiting: (organizationId) =>
+      orUnavailable(withOrganization(pool, organizationId, (sql) => countWaiting(sql, WAITING_MAX))),
     async analytics(organizationId, query) {
       if (now() < awayUntil) return null;
       try {

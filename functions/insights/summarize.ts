@@ -18,6 +18,8 @@ export interface SummaryAnswer {
   total: SummaryMeasures;
   /** Executions of the range that have not ended; in no other figure. Always from the ledger. */
   pending: number;
+  /** Executions the analytics copy has not got yet, of any time: while it is not 0, that source shows less. */
+  waiting: number;
   /** Number of groups, on this page or not. */
   groups: number;
   rows: SummaryRow[];
@@ -40,9 +42,10 @@ async function compute(
   organizationId: string,
   parameters: SummaryParameters,
 ): Promise<SummaryAnswer> {
-  const [{ summary, source, fallback }, pending] = await Promise.all([
+  const [{ summary, source, fallback }, pending, waiting] = await Promise.all([
     ask(context, organizationId, parameters),
     context.sources.pending(organizationId, parameters),
+    context.sources.waiting(organizationId),
   ]);
   const { from, to, groupBy, offset } = parameters;
   const next = offset + summary.rows.length;
@@ -54,6 +57,7 @@ async function compute(
     group_by: groupBy,
     total: summary.total,
     pending,
+    waiting,
     groups: summary.groupCount,
     rows: summary.rows,
     next_page_token:

@@ -27,6 +27,8 @@ create table command_executions (
   input_tokens bigint,
   output_tokens bigint,
   cached_tokens bigint,
+  cache_write_5m_tokens bigint,
+  cache_write_1h_tokens bigint,
   fresh_tokens bigint,
   cache_hit_rate double precision,
 
@@ -50,7 +52,13 @@ create table command_executions (
   primary key (organization_id, id, timestamp),
   constraint status_check check (status in ('pending', 'completed', 'failed', 'timeout')),
   constraint source_check check (source in ('client', 'import', 'otlp')),
-  constraint positive_tokens check (total_tokens >= 0 and input_tokens >= 0 and output_tokens >= 0 and cached_tokens >= 0),
+  constraint positive_tokens check (
+    input_tokens >= 0 and output_tokens >= 0 and cached_tokens >= 0
+    and cache_write_5m_tokens >= 0 and cache_write_1h_tokens >= 0
+  ),
+  constraint total_is_sum_of_kinds check (
+    total_tokens = input_tokens + output_tokens + cached_tokens + cache_write_5m_tokens + cache_write_1h_tokens
+  ),
   constraint fresh_is_total_less_cached check (fresh_tokens = total_tokens - cached_tokens),
   constraint cache_rate_range check (cache_hit_rate >= 0 and cache_hit_rate <= 100),
   constraint cost_basis_check check (
@@ -147,9 +155,9 @@ create index idx_analytics_outbox_batch on analytics_outbox (batch) where batch 
 create sequence analytics_batch;
 
 alter table analytics_outbox enable row level security;
-create policy tenant_isolation on analytics_outbox for insert to netra_app
-  with check (organization_id = current_organization_id());
+create policy tenant_isolation on analytics_outbox to netra_app
+  using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
 create policy system_jobs on analytics_outbox to netra_system using (true) with check (true);
-grant insert on analytics_outbox to netra_app;
+grant select, insert on analytics_outbox to netra_app;
 grant select, update, delete on analytics_outbox to netra_system;
 grant usage on sequence analytics_batch to netra_system;

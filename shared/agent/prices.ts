@@ -89,9 +89,6 @@ function row(model: string, of: Rates, source: string, detail: Detail = {}): Pri
   };
 }
 
-/** Between 3 and 8 October 2026 the price page halved this model's cache reads; the 7th brought its next release. */
-const SONNET_5_5_READS_HALVED = "2026-10-07T00:00:00Z";
-
 const current: readonly PriceRow[] = [
   row("claude-fable-5-2", rates("8", "10", "16", "0.20", "40"), CLI),
   row("claude-fable-5-1", rates("10", "12.5", "20", "0.25", "50"), CLI),
@@ -103,14 +100,7 @@ const current: readonly PriceRow[] = [
   row("claude-opus-4-7", OPUS_5_25, "Anthropic price page, 2026-05; fast $30/$150", { fast: 6n }),
   row("claude-opus-4-6", OPUS_5_25, `${PAGE_2026}; fast $30/$150 while it was offered`, { fast: 6n }),
   row("claude-opus-4-5", OPUS_5_25, PAGE_2026, { aliases: ["claude-opus-4-5-20251101"] }),
-  row("claude-sonnet-5-5", SONNET_2_10, "Anthropic price page, 2026-09-28", {
-    validTo: SONNET_5_5_READS_HALVED,
-    fast: "ignored",
-  }),
-  row("claude-sonnet-5-5", rates("2", "2.5", "4", "0.10", "10"), CLI, {
-    validFrom: SONNET_5_5_READS_HALVED,
-    fast: "ignored",
-  }),
+  row("claude-sonnet-5-5", rates("2", "2.5", "4", "0.10", "10"), CLI, { fast: "ignored" }),
   row("claude-sonnet-5", SONNET_2_10, PAGE_2026),
   row("claude-sonnet-4-6", SONNET_3_15, PAGE_2026, { aliases: ["claude-sonnet-4-6[1m]"] }),
   row("claude-sonnet-4-5", SONNET_3_15, PAGE_2026, {

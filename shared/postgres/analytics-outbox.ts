@@ -64,8 +64,8 @@ from analytics_outbox o
       'input_tokens', e.input_tokens,
       'output_tokens', e.output_tokens,
       'cache_read_tokens', e.cached_tokens,
-      'cache_write_5m_tokens', (e.output_characteristics -> 'usage' ->> 'cache_write_5m_tokens')::bigint,
-      'cache_write_1h_tokens', (e.output_characteristics -> 'usage' ->> 'cache_write_1h_tokens')::bigint,
+      'cache_write_5m_tokens', e.cache_write_5m_tokens,
+      'cache_write_1h_tokens', e.cache_write_1h_tokens,
       'total_tokens', e.total_tokens,
       'fresh_tokens', e.fresh_tokens,
       'cache_hit_rate', e.cache_hit_rate,
@@ -106,6 +106,16 @@ const DELETE = "delete from analytics_outbox where batch = $1";
 
 export async function deleteBatch(sql: Sql, batch: number): Promise<void> {
   await sql.query({ text: DELETE, values: [batch] });
+}
+
+const COUNT_OF_ORGANIZATION = `
+select count(*) as waiting
+from (select 1 from analytics_outbox where organization_id = current_organization_id() limit $1) bounded`;
+
+/** How many executions of the current organization the analytics copy lacks, counted up to `max`. */
+export async function countWaiting(sql: Sql, max: number): Promise<number> {
+  const { rows } = await sql.query<{ waiting: number }>({ text: COUNT_OF_ORGANIZATION, values: [max] });
+  return rows[0]?.waiting ?? 0;
 }
 
 const COUNT = "select count(*) as waiting, min(created_at) as oldest from analytics_outbox";

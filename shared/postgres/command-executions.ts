@@ -22,6 +22,8 @@ export interface ExecutionRow {
   input_tokens: number | null;
   output_tokens: number | null;
   cached_tokens: number | null;
+  cache_write_5m_tokens: number | null;
+  cache_write_1h_tokens: number | null;
   fresh_tokens: number | null;
   cache_hit_rate: number | null;
   execution_time_ms: number | null;
@@ -56,6 +58,8 @@ const TYPES: Record<keyof ExecutionRow, string> = {
   input_tokens: "bigint",
   output_tokens: "bigint",
   cached_tokens: "bigint",
+  cache_write_5m_tokens: "bigint",
+  cache_write_1h_tokens: "bigint",
   fresh_tokens: "bigint",
   cache_hit_rate: "double precision",
   execution_time_ms: "bigint",

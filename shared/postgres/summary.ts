@@ -58,13 +58,8 @@ from (
       count(*) filter (where reported_cost_usd is null) as unreported,
       percentile_cont(array[0.5, 0.95]) within group (order by execution_time_ms) as times
     from (
-      select e.*,
-        ${key} as key,
-        (usage ->> 'cache_write_5m_tokens')::bigint as cache_write_5m_tokens,
-        (usage ->> 'cache_write_1h_tokens')::bigint as cache_write_1h_tokens
+      select e.*, ${key} as key
       from command_executions e
-        -- Kept apart by the offset: the large value is taken out of the row once, not for each of its parts.
-        cross join lateral (select output_characteristics -> 'usage' as usage offset 0) measured
       where organization_id = $1 and timestamp >= $2 and timestamp < $3 and status <> 'pending'
     ) ended
     group by grouping sets ((key), ())

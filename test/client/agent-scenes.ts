@@ -36,7 +36,7 @@ export function modelUsage(
   };
 }
 
-export const SESSION = "6f6d1f0e-8f2c-4f0a-9a54-0b8f2c1d7e11";
+const SESSION = "6f6d1f0e-8f2c-4f0a-9a54-0b8f2c1d7e11";
 
 export function init(fields: Record<string, unknown> = {}) {
   return {

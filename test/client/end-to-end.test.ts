@@ -1,30 +1,34 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Ingest } from "../helpers/ingest.ts";
-import { startIngest } from "../helpers/ingest.ts";
+import type { Insights } from "../helpers/insights.ts";
+import { startInsights } from "../helpers/insights.ts";
 import { asOwner } from "../helpers/tenant.ts";
 import { simpleScene } from "./agent-scenes.ts";
 import { setStage, startNetra } from "./fake-agent.ts";
 
-let ingest: Ingest;
+let insights: Insights;
 let stage: ReturnType<typeof setStage>;
 
 beforeAll(async () => {
-  ingest = await startIngest();
+  insights = await startInsights();
   stage = setStage(simpleScene(0.0041));
 });
 afterAll(async () => {
-  await ingest.close();
+  await insights.close();
   stage.remove();
 });
 
 function netra(args: readonly string[], env: Record<string, string> = {}) {
-  const own = { NETRA_INGEST_URL: ingest.url, NETRA_API_KEY: ingest.tenant.key };
-  const admin = { NETRA_ADMIN_DATABASE_URL: ingest.databases.adminDatabaseUrl };
+  const own = {
+    NETRA_INGEST_URL: insights.ingest.url,
+    NETRA_INSIGHTS_URL: insights.url,
+    NETRA_API_KEY: insights.tenant.key,
+  };
+  const admin = { NETRA_ADMIN_DATABASE_URL: insights.databases.adminDatabaseUrl };
   return startNetra(args, { env: { ...stage.env, ...own, ...admin, ...env }, cwd: stage.folder }).ended;
 }
 
 async function ledger(command: string) {
-  return asOwner(ingest.databases.adminDatabaseUrl, async (sql) => {
+  return asOwner(insights.databases.adminDatabaseUrl, async (sql) => {
     const { rows } = await sql.query(
       `select status, total_tokens::int, cost_usd::text, cost_basis, reported_cost_usd::text, source, session_id
        from command_executions where command_raw = $1`,
@@ -34,7 +38,7 @@ async function ledger(command: string) {
   });
 }
 
-describe("the client with the real ingest function", () => {
+describe("the client with the real functions", () => {
   it("puts a run into the ledger, priced by request", async () => {
     expect(await netra(["run", "tidy the cellar"])).toMatchObject({
       code: 0,
@@ -55,8 +59,28 @@ describe("the client with the real ingest function", () => {
     ]);
   });
 
+  it("shows what was run, as tables and as JSON", async () => {
+    const table = await netra(["stats", "--source", "ledger", "--by", "model"]);
+    expect(table.stdout).toMatch(/claude-sonnet-5 +1 +0 +10 +5,000 +300 +200 +90\.7 % +\$0\.0038/);
+    expect(table).toMatchObject({ code: 0, stderr: "" });
+
+    const json = await netra(["stats", "--source", "ledger", "--by", "model,status", "--json"]);
+    const answers = json.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+    expect(answers).toMatchObject([
+      { group_by: "model" },
+      { group_by: "status", rows: [{ key: "completed" }] },
+    ]);
+
+    const refused = await netra(["stats", "--from", "yesterday"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("/from must be a date");
+  });
+
   it("has a run in the ledger once that was made while the server was away and flushed twice at once", async () => {
-    const away = { NETRA_INGEST_URL: "http://127.0.0.1:9", NETRA_API_KEY: ingest.tenant.key };
+    const away = { NETRA_INGEST_URL: "http://127.0.0.1:9", NETRA_API_KEY: insights.tenant.key };
     const run = await netra(["run", "sweep the yard"], away);
     expect(run).toMatchObject({ code: 0 });
     expect(await ledger("sweep the yard")).toEqual([]);
@@ -70,7 +94,7 @@ describe("the client with the real ingest function", () => {
   });
 
   it("makes a key that works, lists it without its secret, and revokes it", async () => {
-    const organization = ["--organization", ingest.tenant.organizationId];
+    const organization = ["--organization", insights.tenant.organizationId];
     const created = await netra([
       "keys",
       "create",

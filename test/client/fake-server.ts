@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 
-export interface Received {
+interface Received {
   readonly id: string;
   readonly status?: string;
   readonly [field: string]: unknown;

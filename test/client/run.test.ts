@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
@@ -267,6 +267,16 @@ describe("a run", () => {
     });
   });
 
+  it("works and records even when nothing can be written to disk", async () => {
+    const { run, server, stage, notices } = await setUp(simpleScene());
+    for (const name of ["pending", "sessions"]) writeFileSync(join(stage.stateFolder, name), "in the way");
+    const outcome = await run("work");
+
+    expect(outcome).toMatchObject({ status: "completed", delivery: { answer: { rejected: [] } } });
+    expect(server.stored.get(outcome.id)).toMatchObject({ status: "completed" });
+    expect(notices.join()).toContain("cannot be noted on disk");
+  });
+
   it("keeps a record that neither the server nor a full spool takes, and says so", async () => {
     const { run, stage, notices } = await setUp(simpleScene(), {
       client: { connection: { url: `http://127.0.0.1:${await freePort()}`, apiKey: "ntr_a" } },
@@ -290,6 +300,7 @@ describe("a run", () => {
   });
 });
 
+/** Git's own configuration of whoever runs the tests must not matter. */
 const NOBODY = {
   GIT_AUTHOR_NAME: "a",
   GIT_AUTHOR_EMAIL: "a@example.test",

@@ -16,7 +16,7 @@ import { removeRunFolder } from "./run-folder.ts";
 
 const PASSWORD = "local tests only";
 
-export interface OwnServer {
+interface OwnServer {
   stop: () => Promise<void>;
   kill: () => Promise<void>;
   start: () => Promise<void>;

@@ -21,6 +21,8 @@ export function makeRow(partial: Partial<ExecutionRow> = {}): ExecutionRow {
     input_tokens: 10,
     output_tokens: 20,
     cached_tokens: 70,
+    cache_write_5m_tokens: 0,
+    cache_write_1h_tokens: 0,
     fresh_tokens: 30,
     cache_hit_rate: 70,
     execution_time_ms: 1_000,

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,6 +64,35 @@ it("ends the server when its starter is killed, and takes over what an orphan le
   );
   orphan.kill("SIGKILL");
   expect(await waitUntilGone(orphanPid, 20_000)).toBe(true);
+});
+
+it("is not held up by a lock file whose process id belongs to somebody else by now", async () => {
+  const directory = join(inject("testStack").folder, "stale-postgres");
+  const server = await startPostgres({ directory, password: "secret", durable: false });
+  const lockFile = join(directory, "data", "postmaster.pid");
+  const lock = await readFile(lockFile, "utf8");
+  await server.kill();
+  await writeFile(lockFile, lock.replace(/^\d+/, String(process.pid)));
+  const next = await startPostgres({ directory, password: "secret", durable: false });
+  expect(await readFile(lockFile, "utf8")).not.toContain(`${process.pid}\n`);
+  await next.stop();
+});
+
+it.skipIf(process.getuid?.() !== 0)("runs for root in a folder that nobody else may enter", async () => {
+  const closed = await mkdtemp(join(inject("testStack").folder, "closed-"));
+  const directory = join(closed, "postgres");
+  const server = await startPostgres({ directory, password: "secret", durable: false });
+  expect((await stat(join(directory, "data"))).uid).not.toBe(0);
+  await server.stop();
+});
+
+it("refuses to take over data that has another password", async () => {
+  const directory = join(inject("testStack").folder, "foreign-postgres");
+  const server = await startPostgres({ directory, password: "one", durable: false });
+  await server.stop();
+  await expect(startPostgres({ directory, password: "two", durable: false })).rejects.toThrow(
+    /refused the password/,
+  );
 });
 
 it("says why the server did not start", async () => {

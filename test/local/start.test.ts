@@ -30,7 +30,10 @@ const runs: Run[] = [];
 const folders: string[] = [];
 
 function start(args: readonly string[], env: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [SCRIPT, ...args], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [SCRIPT, ...args], {
+    // As npm would start it, so that it ends with this process.
+    env: { ...process.env, npm_lifecycle_event: "start", ...env },
+  });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));

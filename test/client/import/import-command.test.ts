@@ -121,11 +121,11 @@ it("explains a wrong command line and a server that is away by its exit code", a
   });
 });
 
-it("imports without remembering it where the state folder cannot be written, and says so", async () => {
+it("says what to set when there is no folder for what it has to remember", async () => {
   const folder = await createFolder();
   await writeFiles(folder, { "s.jsonl": formatLines([makePrompt("r1", 0, "go")]), state: "in the way" });
   const { code, err } = await runNetra(folder, ["import", "s.jsonl"]);
-  expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining("state folder") });
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("set NETRA_STATE_DIR") });
 });
 
 it.skipIf(!haveTranscripts)(

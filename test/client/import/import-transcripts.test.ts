@@ -277,6 +277,21 @@ it("gives a background agent to the prompt that started it, also when it works d
   ]);
 });
 
+it("does not give a task that reports back after a local command to that command", async () => {
+  const { records } = await importLines([
+    makePrompt("p1", 0, "start it"),
+    makeReply("a1", 1, { message: "m1" }),
+    makePrompt("c1", 10, "<command-name>/plugin</command-name>"),
+    makePrompt("c2", 10, "<local-command-stdout>(no content)</local-command-stdout>"),
+    makePrompt("n1", 20, "<task-notification><task-id>x</task-id></task-notification>"),
+    makeReply("a2", 21, { message: "m2" }),
+  ]);
+  expect(records.map((one) => [one.command, one.requests?.length])).toEqual([
+    ["start it", 2],
+    ["/plugin", 0],
+  ]);
+});
+
 it("counts what an old version wrote: agents beside the session, no stop reasons, no request ids", async () => {
   const { records, ledger } = await importLines(
     [
@@ -423,7 +438,7 @@ it("cuts a long command between two characters and says so", async () => {
   ]);
   const { command } = only(records);
   expect(Buffer.byteLength(command)).toBeLessThanOrEqual(65_536);
-  expect(command).toMatch(/^(é😀)+é?\n\[cut by netra import\]$/u);
+  expect(command).toMatch(/^(é😀)+é?\n\[cut by netra\]$/u);
 });
 
 it("sends a long command whole, from wherever it stands in the file", async () => {

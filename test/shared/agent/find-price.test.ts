@@ -53,10 +53,15 @@ describe("findPrice", () => {
   });
 
   it("prices a request at the rates that were valid at its time", () => {
-    expect(row("claude-sonnet-5-5", "2026-09-30T12:00:00Z")?.rates.cacheRead).toBe(200_000n);
-    expect(row("claude-sonnet-5-5", "2026-10-06T23:59:59.999Z")?.rates.cacheRead).toBe(200_000n);
-    expect(row("claude-sonnet-5-5", "2026-10-07T01:59:59+02:00")?.rates.cacheRead).toBe(200_000n);
-    expect(row("claude-sonnet-5-5", "2026-10-07T00:00:00Z")?.rates.cacheRead).toBe(100_000n);
+    const base = PRICES[0]!;
+    const rates = { ...base.rates, cacheRead: 7n };
+    const find = priceFinder([
+      { ...base, model: "m", validFrom: null, validTo: "2026-10-07T00:00:00Z" },
+      { ...base, model: "m", rates, validFrom: "2026-10-07T00:00:00Z", validTo: null },
+    ]);
+    expect(find("m", "2026-10-06T23:59:59.999Z")?.rates.cacheRead).toBe(base.rates.cacheRead);
+    expect(find("m", "2026-10-07T01:59:59+02:00")?.rates.cacheRead).toBe(base.rates.cacheRead);
+    expect(find("m", "2026-10-07T00:00:00Z")?.rates.cacheRead).toBe(7n);
   });
 
   it("has no price between two periods, nor for a moment it cannot read", () => {
