@@ -1,7 +1,8 @@
 import type { ExecutionInput } from "../shared/agent/execution.ts";
 import type { Connection } from "./connection.ts";
-import type { IngestAnswer } from "./ingest-answer.ts";
+import type { IngestAnswer, RejectedRecord } from "./ingest-answer.ts";
 import { addAnswer, NOTHING_SENT } from "./ingest-answer.ts";
+import { forgetRuns, redirectRuns } from "./run-notes.ts";
 import type { SendOptions } from "./send.ts";
 import { SendError, sendExecutions } from "./send.ts";
 import type { Spool, Target } from "./spool.ts";
@@ -33,11 +34,11 @@ export async function deliverExecutions(
   }
   try {
     const answer = await sendExecutions(connection, executions, options);
-    setAside(spool, executions, answer.rejected);
+    refuse(spool, executions, answer.rejected);
     return { answer, spooled: 0, reason: null };
   } catch (error) {
     if (!(error instanceof SendError)) throw error;
-    setAside(spool, executions, error.answer.rejected);
+    refuse(spool, executions, error.answer.rejected);
     addToSpool(spool, error.unsent, targetOf(connection));
     return { answer: error.answer, spooled: error.unsent.length, reason: error.message };
   }
@@ -106,7 +107,8 @@ async function sendClaimed(
 ): Promise<{ answer: IngestAnswer; reason: string | null }> {
   try {
     const answer = await sendExecutions(connection, batch.executions, options);
-    setAside(spool, batch.executions, answer.rejected);
+    redirect(spool, batch, connection, []);
+    refuse(spool, batch.executions, answer.rejected);
     removeBatch(batch);
     return { answer, reason: null };
   } catch (error) {
@@ -114,8 +116,39 @@ async function sendClaimed(
       releaseBatch(spool, batch, batch.executions);
       throw error;
     }
-    setAside(spool, batch.executions, error.answer.rejected);
+    redirect(spool, batch, connection, error.unsent);
+    refuse(spool, batch.executions, error.answer.rejected);
     releaseBatch(spool, batch, error.unsent);
     return { answer: error.answer, reason: error.message };
   }
+}
+
+/** What the ledger does not have must not be taken for recorded. */
+function refuse(
+  spool: Spool,
+  executions: readonly ExecutionInput[],
+  rejected: readonly RejectedRecord[],
+): void {
+  setAside(spool, executions, rejected);
+  forgetRuns(spool.stateFolder, idsOf(rejected.flatMap(({ index }) => executions[index] ?? [])));
+}
+
+function redirect(
+  spool: Spool,
+  { target, executions }: SpooledBatch,
+  connection: Connection,
+  unsent: readonly ExecutionInput[],
+): void {
+  const here = targetOf(connection);
+  if (target?.url === here.url && target.key === here.key) return;
+  const left = new Set(idsOf(unsent));
+  redirectRuns(
+    spool.stateFolder,
+    idsOf(executions).filter((id) => !left.has(id)),
+    here,
+  );
+}
+
+function idsOf(executions: readonly ExecutionInput[]): string[] {
+  return executions.map(({ id }) => id);
 }

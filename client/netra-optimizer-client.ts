@@ -21,6 +21,7 @@ import { deliverExecutions, flushSpool } from "./deliver.ts";
 import { startGuardian } from "./guardian.ts";
 import { createPending, finishOrphans } from "./pending.ts";
 import type { PendingRun } from "./pending.ts";
+import { noteRun, pruneRunNotes } from "./run-notes.ts";
 import { runProcess } from "./run-process.ts";
 import type { ClientOptions, RunOptions, RunResult } from "./run-types.ts";
 import { sendableCommand } from "./sendable-text.ts";
@@ -90,9 +91,13 @@ export class NetraOptimizerClient {
         env,
         onStarted: (pid) => guardian?.watch(pid),
       });
+      const endedMs = Date.now();
       const commitAfter = await readCommit(cwd, env);
       const execution = withCommitAfter(ended.execution, commitAfter);
       this.#attempt("the record cannot be written to disk", undefined, () => pending.write(execution, true));
+      this.#attempt("an import may count this run again", undefined, () =>
+        noteRun(this.#stateFolder, execution, endedMs, target),
+      );
       announced.abort();
       await announcement;
       const delivery = await this.#deliver(execution);
@@ -146,7 +151,9 @@ export class NetraOptimizerClient {
       const reading = readLine(line);
       if (reading.kind === "messages") {
         for (const message of reading.messages) {
+          const isFirst = observer.observation.sessionId === null;
           observer.add(message);
+          if (isFirst && observer.observation.sessionId !== null) keepAlive(pending, factsNow);
           display.message(message);
         }
       } else if (reading.kind === "no-json") display.plain(`${line}\n`);
@@ -247,6 +254,7 @@ export class NetraOptimizerClient {
     if (this.#connection === null || delivery.reason !== null) return;
     try {
       pruneSessionTotals(this.#stateFolder);
+      pruneRunNotes(this.#stateFolder);
       await flushSpool(this.#spool, this.#connection, {
         timeoutMs: LIMITS.requestMs,
         deadlineMs: LIMITS.leftoverMs,

@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ExecutionInput } from "../shared/agent/execution.ts";
 import { executionInput } from "../shared/agent/execution.ts";
 import { isMissing, writeAtomically } from "./atomic-file.ts";
 import { findProcess, identifyProcess, processIdentity } from "./process-identity.ts";
+import type { RunNote } from "./run-notes.ts";
+import { describeRun, isMeantFor, noteRun } from "./run-notes.ts";
 import type { Spool, Target } from "./spool.ts";
 import { addToSpool, spoolTarget } from "./spool.ts";
 import { privateFolder } from "./state-dir.ts";
@@ -70,9 +72,9 @@ export function finishOrphans(
         renameSync(path, `${path}.damaged`);
         continue;
       }
-      const state = findProcess(parsed.owner);
-      if (state === "running" || (state === "elsewhere" && now - seen < SILENT_MS_MAX)) continue;
+      if (isRunning(parsed, seen, now)) continue;
       const { execution } = parsed;
+      noteRun(stateFolder, execution, seen, parsed.target);
       addToSpool(spool, [parsed.final ? execution : asKilled(execution, seen)], parsed.target);
       rmSync(path, { force: true });
       closed += 1;
@@ -81,6 +83,41 @@ export function finishOrphans(
     }
   }
   return { closed };
+}
+
+export interface RunUnderWay extends RunNote {
+  /** The agent may still add to it; when it is false, the record only waits to be sent. */
+  readonly running: boolean;
+  readonly agent: string | null;
+}
+
+/** Runs whose records have not been delivered yet, of those meant for a server; all of them for null. */
+export function listRunsUnderWay(
+  stateFolder: string,
+  target: Target | null,
+  now: number = Date.now(),
+): RunUnderWay[] {
+  const folder = join(stateFolder, "pending");
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+  return names.flatMap((name) => {
+    try {
+      const seen = statSync(join(folder, name)).mtimeMs;
+      const parsed = parsePending(readFileSync(join(folder, name), "utf8"));
+      if (parsed === null || !isMeantFor(parsed.target, target)) return [];
+      const running = !parsed.final && isRunning(parsed, seen, now);
+      const endMs = running ? Number.POSITIVE_INFINITY : seen;
+      const agent = parsed.execution.session?.agent ?? null;
+      return [{ ...describeRun(parsed.execution, endMs, parsed.target), running, agent }];
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  });
+}
+
+function isRunning({ owner }: z.infer<typeof pendingFile>, seen: number, now: number): boolean {
+  const state = findProcess(owner);
+  return state === "running" || (state === "elsewhere" && now - seen < SILENT_MS_MAX);
 }
 
 function asKilled(execution: ExecutionInput, seenAt: number): ExecutionInput {

@@ -17,6 +17,8 @@ import { privateFolder } from "./state-dir.ts";
  */
 export interface Spool {
   readonly folder: string;
+  /** The state folder it is in. */
+  readonly stateFolder: string;
   readonly limits: SpoolLimits;
 }
 
@@ -42,7 +44,7 @@ export const spoolHead = z.object({ netraSpool: z.literal(1), target: spoolTarge
 export function openSpool(stateFolder: string, limits: Partial<SpoolLimits> = {}): Spool {
   const folder = privateFolder(stateFolder, "spool");
   for (const name of ["ready", "claimed", "rejected"]) privateFolder(folder, name);
-  return { folder, limits: { ...LIMITS, ...limits } };
+  return { folder, stateFolder, limits: { ...LIMITS, ...limits } };
 }
 
 export function targetOf(connection: Connection): Target {

@@ -91,10 +91,12 @@ function aborted(signal: AbortSignal): Promise<null> {
   });
 }
 
+/** The messages of a start are written for people; the stack is for whoever asks for it. */
 function explain(error: unknown): { code: number; text: string } {
   if (error instanceof OptionError) return { code: EXIT.usage, text: `${error.message}\n\n${HELP}` };
-  if (error instanceof StartError) return { code: EXIT.failed, text: error.message };
-  return { code: EXIT.failed, text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  if (!(error instanceof Error)) return { code: EXIT.failed, text: String(error) };
+  const wantsStack = process.env["NETRA_DEBUG"] !== undefined && !(error instanceof StartError);
+  return { code: EXIT.failed, text: wantsStack ? (error.stack ?? error.message) : error.message };
 }
 
 // A reader that has gone away must not end the server.

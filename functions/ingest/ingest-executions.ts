@@ -2,9 +2,10 @@ import type { Caller } from "../../shared/auth.ts";
 import { AppError, type Fault } from "../../shared/errors.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
 import type { IngestContext } from "./context.ts";
-import { prepareExecution } from "./prepare-execution.ts";
-import type { RawBody } from "./read-records.ts";
-import type { QueuedRow, WriteOutcome } from "./write-queue.ts";
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+import { prepareExecution, type PrepareOptions } from "./prepare-execution.ts";
+import type { RawBody, RawRecord } from "./read-records.ts";
+import type { WriteOutcome } from "./write-queue.ts";
 
 export interface IngestOutcome {
   /** Stored now. */
@@ -17,8 +18,13 @@ export interface IngestOutcome {
   warnings: ({ index: number; id: string } & Fault)[];
 }
 
-/** How many records are prepared before other requests get a turn. */
+/** Records that are prepared and queued in one go; then the database and other requests get their turn. */
 const RECORDS_PER_TURN = 250;
+
+interface Prepared {
+  index: number;
+  row: ExecutionRow;
+}
 
 /**
  * Stores the records of one request, each on its own: a wrong one takes no good one with it. When it returns, everything
@@ -31,57 +37,67 @@ export async function ingestExecutions(
   body: RawBody,
 ): Promise<IngestOutcome> {
   const outcome: IngestOutcome = { accepted: 0, duplicates: 0, updated: 0, rejected: [], warnings: [] };
-  const rows: { index: number; row: QueuedRow["row"] }[] = [];
-  const nowMs = context.now();
-  for (const [index, record] of body.records.entries()) {
-    if (index > 0 && index % RECORDS_PER_TURN === 0) await turn();
-    const prepared = prepareExecution(record, {
-      userId: caller.userId,
-      needsCleaning: body.needsCleaning,
-      nowMs,
-    });
-    if (prepared.kind === "rejected") {
-      outcome.rejected.push({ index, id: prepared.id, errors: prepared.errors });
-    } else {
-      rows.push({ index, row: prepared.row });
-      for (const warning of prepared.warnings)
-        outcome.warnings.push({ index, id: prepared.row.id, ...warning });
-    }
+  const options = { userId: caller.userId, needsCleaning: body.needsCleaning, nowMs: context.now() };
+  const writes: Promise<[Prepared, WriteOutcome][]>[] = [];
+  for (let from = 0; from < body.records.length; from += RECORDS_PER_TURN) {
+    if (from > 0) await turn();
+    const rows = prepare(body.records, from, options, outcome);
+    if (rows.length > 0) writes.push(write(context, caller.organizationId, rows));
   }
-  const written = await write(context, caller, rows);
-  for (const [position, result] of written.entries())
-    count(outcome, rows[position]?.index ?? position, rows[position]?.row.id ?? null, result);
+  for (const written of await Promise.all(writes)) {
+    for (const [{ index, row }, result] of written) count(outcome, index, row.id, result);
+  }
   outcome.rejected.sort((a, b) => a.index - b.index);
   return outcome;
 }
 
+function prepare(
+  records: readonly RawRecord[],
+  from: number,
+  options: PrepareOptions,
+  outcome: IngestOutcome,
+): Prepared[] {
+  const rows: Prepared[] = [];
+  const to = Math.min(records.length, from + RECORDS_PER_TURN);
+  for (let index = from; index < to; index += 1) {
+    const record = records[index];
+    if (record === undefined) break;
+    const prepared = prepareExecution(record, options);
+    if (prepared.kind === "rejected") {
+      outcome.rejected.push({ index, id: prepared.id, errors: prepared.errors });
+      continue;
+    }
+    rows.push({ index, row: prepared.row });
+    for (const warning of prepared.warnings)
+      outcome.warnings.push({ index, id: prepared.row.id, ...warning });
+  }
+  return rows;
+}
+
+/** Queues the rows and resolves when the fate of each is known; never rejects. */
 function write(
   context: IngestContext,
-  caller: Caller,
-  rows: readonly { row: QueuedRow["row"] }[],
-): Promise<WriteOutcome[]> {
-  return new Promise((resolve, reject) => {
-    const outcomes: WriteOutcome[] = Array.from({ length: rows.length });
-    let open = rows.length;
-    if (open === 0) return resolve(outcomes);
+  organizationId: string,
+  rows: readonly Prepared[],
+): Promise<[Prepared, WriteOutcome][]> {
+  return new Promise((resolve) => {
+    const written: [Prepared, WriteOutcome][] = [];
+    const settle = (prepared: Prepared, outcome: WriteOutcome): void => {
+      written.push([prepared, outcome]);
+      if (written.length === rows.length) resolve(written);
+    };
     const queued = context.queue.add(
-      rows.map(({ row }, position) => ({
-        organizationId: caller.organizationId,
-        row,
-        settle: (outcome) => {
-          outcomes[position] = outcome;
-          open -= 1;
-          if (open === 0) resolve(outcomes);
-        },
+      rows.map((prepared) => ({
+        organizationId,
+        row: prepared.row,
+        settle: (outcome) => settle(prepared, outcome),
       })),
     );
-    if (!queued) {
-      reject(
-        new AppError("unavailable", "too much is waiting to be stored; nothing of this request is", {
-          retryAfterSeconds: 1,
-        }),
-      );
-    }
+    if (queued) return;
+    const error = new AppError("unavailable", "too much is waiting to be stored; send this again", {
+      retryAfterSeconds: 1,
+    });
+    for (const prepared of rows) settle(prepared, { kind: "failed", error });
   });
 }
 

@@ -1,7 +1,8 @@
-import { costOfRequests, formatUsd, type RequestCost } from "../../shared/agent/cost.ts";
+import { costOfRequests, type RequestCost } from "../../shared/agent/cost.ts";
 import type { Execution } from "../../shared/agent/execution.ts";
 import { findPrice } from "../../shared/agent/find-price.ts";
 import { PRICE_VERSION } from "../../shared/agent/prices.ts";
+import { parseUsd } from "../../shared/agent/usd.ts";
 import {
   addUsage,
   NO_USAGE,
@@ -24,9 +25,12 @@ export interface Measures {
   cache_write_1h_tokens: number | null;
   fresh_tokens: number | null;
   cache_hit_rate: number | null;
-  cost_usd: string | null;
-  fresh_cost_usd: string | null;
-  cache_savings_usd: string | null;
+  /** Money in whole pico-dollars. */
+  cost_usd: bigint | null;
+  fresh_cost_usd: bigint | null;
+  cache_savings_usd: bigint | null;
+  /** What the agent itself said; kept whatever we compute. */
+  reported_cost_usd: bigint | null;
   cost_basis: "reported" | "computed" | "unpriced" | null;
   price_version: string | null;
   warnings: Fault[];
@@ -40,7 +44,15 @@ export function measureExecution(execution: Execution): Measures {
   const warnings: Fault[] = [];
   const usage = usageOf(execution, warnings);
   const model = modelOf(execution);
-  return { usage, model, ...tokensOf(usage), ...costOf(execution, usage, model, warnings), warnings };
+  const reported_cost_usd = reportedCost(execution);
+  return {
+    usage,
+    model,
+    reported_cost_usd,
+    ...tokensOf(usage),
+    ...costOf(execution, usage, model, warnings),
+    warnings,
+  };
 }
 
 function usageOf(execution: Execution, warnings: Fault[]): Usage | null {
@@ -92,6 +104,11 @@ function tokensOf(usage: Usage | null) {
   };
 }
 
+function reportedCost(execution: Execution): bigint | null {
+  const reported = execution.reported_cost_usd ?? null;
+  return reported === null ? null : parseUsd(String(reported));
+}
+
 type CostColumns = Pick<
   Measures,
   "cost_usd" | "fresh_cost_usd" | "cache_savings_usd" | "cost_basis" | "price_version"
@@ -106,9 +123,9 @@ function costOf(
   const computed = computedCost(execution, usage, model, warnings);
   if (computed !== null) {
     return {
-      cost_usd: formatUsd(computed.costPico),
-      fresh_cost_usd: formatUsd(computed.freshPico),
-      cache_savings_usd: formatUsd(computed.savingsPico),
+      cost_usd: computed.costPico,
+      fresh_cost_usd: computed.freshPico,
+      cache_savings_usd: computed.savingsPico,
       cost_basis: "computed",
       price_version: PRICE_VERSION,
     };
@@ -116,9 +133,9 @@ function costOf(
   const unknown = { fresh_cost_usd: null, cache_savings_usd: null, price_version: null };
   if (execution.status === "pending") return { ...unknown, cost_usd: null, cost_basis: null };
   // What an agent charges for a model we do not know may be a guess of its own: it is kept beside, not believed.
-  const reported = execution.reported_cost_usd ?? null;
+  const reported = reportedCost(execution);
   const believable = reported !== null && (model === null || findPrice(model, execution.timestamp) !== null);
-  if (believable) return { ...unknown, cost_usd: String(reported), cost_basis: "reported" };
+  if (believable) return { ...unknown, cost_usd: reported, cost_basis: "reported" };
   return { ...unknown, cost_usd: null, cost_basis: "unpriced" };
 }
 

@@ -13,7 +13,7 @@ export type Prepared =
   | { kind: "row"; row: ExecutionRow; warnings: Fault[] }
   | { kind: "rejected"; id: string | null; errors: Fault[] };
 
-interface PrepareOptions {
+export interface PrepareOptions {
   userId: string;
   needsCleaning: boolean;
   nowMs: number;
@@ -28,19 +28,20 @@ export function prepareExecution(record: RawRecord, options: PrepareOptions): Pr
   const parsed = executionInput.safeParse(value);
   if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
   const execution = parsed.data;
-  const errors = [...timeFaults(execution, options.nowMs), ...outputFaults(execution.output)];
+  const timestamp = Date.parse(execution.timestamp);
+  const errors = [...timeFaults(timestamp, options.nowMs), ...outputFaults(execution.output)];
   if (errors.length > 0) return { kind: "rejected", id: execution.id, errors };
-  return rowOf(execution, options.userId, changed);
+  return rowOf(execution, timestamp, options.userId, changed);
 }
 
-function rowOf(execution: Execution, userId: string, changed: readonly Fault[]): Prepared {
+function rowOf(execution: Execution, timestamp: number, userId: string, changed: readonly Fault[]): Prepared {
   const command = maskSecrets(execution.command);
   const { base, args, features } = parseCommand(command);
   const { usage, model, warnings, ...measures } = measureExecution(execution);
   const requests = execution.requests ?? null;
   const row: ExecutionRow = {
     id: execution.id.toLowerCase(),
-    timestamp: new Date(execution.timestamp).toISOString(),
+    timestamp,
     user_id: userId,
     batch_id: execution.batch_id ?? null,
     execution_sequence: execution.execution_sequence ?? null,
@@ -56,7 +57,6 @@ function rowOf(execution: Execution, userId: string, changed: readonly Fault[]):
     tool_calls: execution.tool_calls ?? null,
     status: execution.status,
     error_message: execution.error_message ? maskSecrets(execution.error_message) : null,
-    reported_cost_usd: execution.reported_cost_usd ?? null,
     output_characteristics: {
       ...(execution.output ? maskDeep(execution.output) : {}),
       ...(usage === null ? {} : { usage }),
@@ -68,15 +68,16 @@ function rowOf(execution: Execution, userId: string, changed: readonly Fault[]):
   return { kind: "row", row, warnings: [...changed, ...warnings] };
 }
 
-function timeFaults(execution: Execution, nowMs: number): Fault[] {
-  const at = Date.parse(execution.timestamp);
+const OLDEST_MS = Date.parse(LIMITS.oldest);
+
+function timeFaults(at: number, nowMs: number): Fault[] {
   if (Number.isNaN(at)) return [{ pointer: "/timestamp", detail: "is not a time that exists" }];
   if (at > nowMs + LIMITS.aheadMsMax) {
     return [
       { pointer: "/timestamp", detail: "is more than 5 minutes in the future; check the sender's clock" },
     ];
   }
-  if (at < Date.parse(LIMITS.oldest)) {
+  if (at < OLDEST_MS) {
     return [{ pointer: "/timestamp", detail: `is before ${LIMITS.oldest}, the oldest that is kept` }];
   }
   return [];

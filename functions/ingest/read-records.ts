@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { AppError, type Fault } from "../../shared/errors.ts";
@@ -135,14 +136,8 @@ function parse(text: string): RawRecord {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
 function textOf(bytes: Buffer): string | null {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return null;
-  }
+  return isUtf8(bytes) ? bytes.toString("utf8") : null;
 }
 
 /** A NUL or part of a surrogate pair can only have come in as an escape: both are impossible in valid UTF-8 JSON text. */

@@ -47,11 +47,16 @@ export function createRelay(options: RelayOptions): Relay {
   let running: Promise<void> | null = null;
   let again = false;
   let closed = false;
+  let draining = 0;
   const aborting = new AbortController();
 
   async function run(): Promise<void> {
     again = false;
-    await carryAll(options, { shouldYield: () => !closed, until: Infinity, signal: aborting.signal });
+    await carryAll(options, {
+      shouldYield: () => !closed && draining === 0,
+      until: Infinity,
+      signal: aborting.signal,
+    });
     if (again && !closed) await run();
   }
 
@@ -82,9 +87,14 @@ export function createRelay(options: RelayOptions): Relay {
       await Promise.race([running, sleep(ms)]);
     },
     async drain(deadlineMs) {
+      const until = Date.now() + deadlineMs;
+      draining += 1;
+      // What a kicked run has claimed is delivered by it, so it is waited for, and it no longer gives way.
+      await Promise.race([running, sleep(deadlineMs)]);
+      draining -= 1;
       const carried = await carryAll(options, {
         shouldYield: () => false,
-        until: Date.now() + deadlineMs,
+        until,
         signal: aborting.signal,
       });
       const { waiting } = await withSystemRole(options.pool, countOutbox);

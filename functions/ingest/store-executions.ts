@@ -9,34 +9,37 @@ import { isPassing, type Pool, withOrganization } from "../../shared/postgres/po
 import type { WriteBatch, WriteOutcome } from "./write-queue.ts";
 
 const CHECK_VIOLATION = "23514";
+const DAY_MS = 86_400_000;
 
 /**
  * Writes a batch to the ledger: new rows in one statement; of the others, those that complete a pending row; what is left
  * was there already. When the ledger refuses the batch, its rows are tried one by one, so that a bad row fails alone.
  */
 export function createStore(pool: Pool): WriteBatch {
-  const months = new Set<string>();
+  const days = new Set<number>();
 
   async function ensureMonths(rows: readonly ExecutionRow[]): Promise<void> {
-    for (const row of rows) {
-      const month = row.timestamp.slice(0, 7);
-      if (months.has(month)) continue;
-      await ensurePartition(pool, row.timestamp);
-      months.add(month);
+    for (const { timestamp } of rows) {
+      const day = Math.floor(timestamp / DAY_MS);
+      if (days.has(day)) continue;
+      await ensurePartition(pool, timestamp);
+      days.add(day);
     }
   }
 
   async function storeOnce(organizationId: string, rows: readonly ExecutionRow[]): Promise<WriteOutcome[]> {
     await ensureMonths(rows);
-    const accepted = new Set(await insertExecutions(pool, organizationId, rows));
-    const completing = rows.filter((row) => !accepted.has(row.id) && row.status !== "pending");
+    const repeats = new Set(await insertExecutions(pool, organizationId, rows));
+    const completing = rows.filter((row) => repeats.has(row.id) && row.status !== "pending");
     const updated = new Set(
       completing.length === 0
         ? []
-        : await withOrganization(pool, organizationId, (sql) => completeExecutions(sql, completing)),
+        : await withOrganization(pool, organizationId, (sql) =>
+            completeExecutions(sql, organizationId, completing),
+          ),
     );
     return rows.map((row) => ({
-      kind: accepted.has(row.id) ? "accepted" : updated.has(row.id) ? "updated" : "duplicate",
+      kind: !repeats.has(row.id) ? "accepted" : updated.has(row.id) ? "updated" : "duplicate",
     }));
   }
 
@@ -46,7 +49,7 @@ export function createStore(pool: Pool): WriteBatch {
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
       // A month was archived since this instance last saw it.
-      months.clear();
+      days.clear();
       return storeOnce(organizationId, rows);
     }
   }

@@ -106,7 +106,8 @@ begin
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtext('command_executions partitions'));
-  if to_regclass(partition) is not null then
+  -- to_regclass may still remember that there was none; a look into the catalog does not.
+  if exists (select from pg_class where relname = partition and relnamespace = 'public'::regnamespace) then
     return null;
   end if;
   execute format('create table %I (like command_executions including defaults including constraints)', partition);

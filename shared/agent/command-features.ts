@@ -9,26 +9,29 @@ const FEATURES_VERSION = 1;
 export type CommandKind = "slash_command" | "prompt" | "shell" | "notification";
 type LengthClass = "xs" | "s" | "m" | "l" | "xl";
 
-/** What a command is like, for statistics and prediction. Stored as JSONB: the names are those of the stored keys. */
+/**
+ * What a command is like, for statistics and prediction. Stored as JSONB: the names are those of the stored keys. What is
+ * false, zero or empty is left out, because most of it is so for most commands and each member costs an index entry.
+ */
 export interface CommandFeatures {
   /** Rises when the same command would get other features. */
   version: number;
   kind: CommandKind;
   task_kind: TaskKind;
-  /** The agent that a command line starts, such as `claude`; null for what is given to an agent directly. */
-  agent: string | null;
+  /** The agent that a command line starts, such as `claude`; absent for what is given to an agent directly. */
+  agent?: string;
   length_class: LengthClass;
   words: number;
   lines: number;
-  is_question: boolean;
-  has_code_block: boolean;
+  is_question?: true;
+  has_code_block?: true;
   /** A stack trace, a diff or lines of a log were pasted. */
-  has_pasted_output: boolean;
-  has_plan: boolean;
-  paths: string[];
-  languages: string[];
-  affects_components: string[];
-  mentions: { files: number; urls: number; issues: number; commits: number };
+  has_pasted_output?: true;
+  has_plan?: true;
+  paths?: string[];
+  languages?: string[];
+  affects_components?: string[];
+  mentions?: { files?: number; urls?: number; issues?: number; commits?: number };
 }
 
 export interface CommandText {
@@ -87,23 +90,25 @@ export function commandFeatures(command: CommandText): CommandFeatures {
   for (const component of scan.components) components.add(component);
 
   const budget = new JsonBudget(BYTES_MAX);
-  return {
+  const features: CommandFeatures = {
     version: FEATURES_VERSION,
     kind: command.kind,
     task_kind: command.task,
-    agent: command.agent,
     length_class: lengthClass(scan.words, text.length),
     words: scan.words,
     lines,
-    is_question: command.kind === "prompt" && isQuestion(text),
-    has_code_block: hasFence,
-    has_pasted_output: lines > 1 && PASTED.test(head),
-    has_plan: PLAN.test(head),
-    languages: fitting(languages, LABELS_MAX, budget),
-    affects_components: fitting(components, LABELS_MAX, budget),
-    paths: fitting(paths, PATHS_MAX, budget),
-    mentions,
   };
+  if (command.agent !== null) features.agent = command.agent;
+  if (command.kind === "prompt" && isQuestion(text)) features.is_question = true;
+  if (hasFence) features.has_code_block = true;
+  if (lines > 1 && PASTED.test(head)) features.has_pasted_output = true;
+  if (PLAN.test(head)) features.has_plan = true;
+  if (languages.size > 0) features.languages = fitting(languages, LABELS_MAX, budget);
+  if (components.size > 0) features.affects_components = fitting(components, LABELS_MAX, budget);
+  if (paths.size > 0) features.paths = fitting(paths, PATHS_MAX, budget);
+  const mentioned = Object.entries(mentions).filter(([, count]) => count > 0);
+  if (mentioned.length > 0) features.mentions = Object.fromEntries(mentioned);
+  return features;
 }
 
 function fitting(texts: ReadonlySet<string>, max: number, budget: JsonBudget): string[] {

@@ -15,7 +15,7 @@ export const LIMITS = {
   contextCharsMax: 2_048,
   outputBytesMax: 32 * 1024,
   outputDepthMax: 6,
-  tokensMax: 1e12,
+  tokensMax: 1e10,
   int32Max: 2_147_483_647,
   /** Executions older than this are refused: each month of history is a partition, and their number is bounded. */
   oldest: "2020-01-01T00:00:00Z",

@@ -1,12 +1,15 @@
+import { encodeArray } from "./binary-array.ts";
+import type { BinaryType } from "./binary-writer.ts";
 import type { Sql } from "./pool.ts";
 
 /**
- * A row of the ledger as it is written. Money is a decimal text or null where unknown; JSON columns hold values, not
+ * A row of the ledger as it is written. Money is whole pico-dollars (10⁻¹² USD), or null where unknown; JSON columns hold values, not
  * text; the organization comes from the caller, never from the row.
  */
 export interface ExecutionRow {
   id: string;
-  timestamp: string;
+  /** Milliseconds since 1970, UTC. */
+  timestamp: number;
   user_id: string | null;
   batch_id: string | null;
   execution_sequence: number | null;
@@ -30,64 +33,74 @@ export interface ExecutionRow {
   tool_calls: number | null;
   status: string;
   error_message: string | null;
-  cost_usd: string | null;
-  fresh_cost_usd: string | null;
-  cache_savings_usd: string | null;
-  reported_cost_usd: number | null;
+  cost_usd: bigint | null;
+  fresh_cost_usd: bigint | null;
+  cache_savings_usd: bigint | null;
+  reported_cost_usd: bigint | null;
   cost_basis: string | null;
   price_version: string | null;
   output_characteristics: unknown;
   model_version: string | null;
 }
 
-const TYPES: Record<keyof ExecutionRow, string> = {
-  id: "uuid",
-  timestamp: "timestamptz",
-  user_id: "uuid",
-  batch_id: "uuid",
-  execution_sequence: "integer",
-  source: "text",
-  session_id: "text",
-  command_raw: "text",
-  command_base: "text",
-  command_args: "jsonb",
-  command_features: "jsonb",
-  workspace_context: "jsonb",
-  session_context: "jsonb",
-  total_tokens: "bigint",
-  input_tokens: "bigint",
-  output_tokens: "bigint",
-  cached_tokens: "bigint",
-  cache_write_5m_tokens: "bigint",
-  cache_write_1h_tokens: "bigint",
-  fresh_tokens: "bigint",
-  cache_hit_rate: "double precision",
-  execution_time_ms: "bigint",
-  tool_calls: "integer",
-  status: "text",
-  error_message: "text",
-  cost_usd: "numeric",
-  fresh_cost_usd: "numeric",
-  cache_savings_usd: "numeric",
-  reported_cost_usd: "numeric",
-  cost_basis: "text",
-  price_version: "text",
-  output_characteristics: "jsonb",
-  model_version: "text",
-};
+/** The columns of a row with the types they are written in. */
+export const EXECUTION_COLUMNS: readonly (readonly [keyof ExecutionRow, BinaryType])[] = [
+  ["id", "uuid"],
+  ["timestamp", "timestamptz"],
+  ["user_id", "uuid"],
+  ["batch_id", "uuid"],
+  ["execution_sequence", "integer"],
+  ["source", "text"],
+  ["session_id", "text"],
+  ["command_raw", "text"],
+  ["command_base", "text"],
+  ["command_args", "jsonb"],
+  ["command_features", "jsonb"],
+  ["workspace_context", "jsonb"],
+  ["session_context", "jsonb"],
+  ["total_tokens", "bigint"],
+  ["input_tokens", "bigint"],
+  ["output_tokens", "bigint"],
+  ["cached_tokens", "bigint"],
+  ["cache_write_5m_tokens", "bigint"],
+  ["cache_write_1h_tokens", "bigint"],
+  ["fresh_tokens", "bigint"],
+  ["cache_hit_rate", "double precision"],
+  ["execution_time_ms", "bigint"],
+  ["tool_calls", "integer"],
+  ["status", "text"],
+  ["error_message", "text"],
+  ["cost_usd", "numeric"],
+  ["fresh_cost_usd", "numeric"],
+  ["cache_savings_usd", "numeric"],
+  ["reported_cost_usd", "numeric"],
+  ["cost_basis", "text"],
+  ["price_version", "text"],
+  ["output_characteristics", "jsonb"],
+  ["model_version", "text"],
+];
 
-const COLUMNS = Object.keys(TYPES);
-const RECORD = Object.entries(TYPES)
-  .map(([column, type]) => `${column} ${type}`)
-  .join(", ");
+const COLUMNS = EXECUTION_COLUMNS.map(([column]) => column);
+
+// Rows travel as one binary array a column: measured against one JSON parameter, a third less work for the server.
+const ARRAYS = EXECUTION_COLUMNS.map(([, type], index) => `$${index + 2}::${type}[]`).join(", ");
+
+function arraysOf(rows: readonly ExecutionRow[]): Buffer[] {
+  return EXECUTION_COLUMNS.map(([column, type]) =>
+    encodeArray(
+      type,
+      rows.map((row) => row[column]),
+    ),
+  );
+}
 
 // The tenant is set by the statement itself, in the CTE every row comes through: one round trip instead of four, and the
 // policies see it because they are checked as each row is written.
 const INSERT = `
 with tenant as materialized (
-  select set_config('app.organization_id', $2, true)::uuid as organization_id
+  select set_config('app.organization_id', $1, true)::uuid as organization_id
 ), incoming as materialized (
-  select tenant.organization_id, r.* from tenant, jsonb_to_recordset($1::jsonb) as r(${RECORD})
+  select tenant.organization_id, r.* from tenant, unnest(${ARRAYS}) as r(${COLUMNS.join(", ")})
 ), new_key as (
   insert into ingest_keys (organization_id, id, timestamp)
   select organization_id, id, timestamp from incoming
@@ -102,11 +115,11 @@ with tenant as materialized (
   insert into analytics_outbox (organization_id, execution_id, execution_timestamp)
   select organization_id, id, timestamp from stored where status <> 'pending'
 )
-select id from stored`;
+select id from incoming where id not in (select id from stored)`;
 
 /**
- * Stores the rows in one statement, queues the terminal ones for the analytics copy, and returns the ids that were new;
- * repeats are left as they are. No id may stand in `rows` twice. Sets the organization itself: call it outside of a
+ * Stores the rows in one statement, queues the terminal ones for the analytics copy, and returns the ids that were there
+ * already and are left as they are: mostly none, which costs nothing to answer. No id may stand in `rows` twice. Sets the organization itself: call it outside of a
  * transaction.
  */
 export async function insertExecutions(
@@ -117,7 +130,7 @@ export async function insertExecutions(
   const result = await sql.query<{ id: string }>({
     name: "insert-executions",
     text: INSERT,
-    values: [JSON.stringify(rows), organizationId],
+    values: [organizationId, ...arraysOf(rows)],
   });
   return result.rows.map((row) => row.id);
 }
@@ -134,8 +147,8 @@ const SETS = COLUMNS.filter((column) => column !== "id" && column !== "timestamp
 const COMPLETE = `
 with incoming as materialized (
   select r.*, k.organization_id, k.timestamp as stored_timestamp
-  from jsonb_to_recordset($1::jsonb) as r(${RECORD})
-    join ingest_keys k on k.organization_id = current_organization_id() and k.id = r.id
+  from unnest(${ARRAYS}) as r(${COLUMNS.join(", ")})
+    join ingest_keys k on k.organization_id = $1::uuid and k.id = r.id
 ), completed as (
   update command_executions e
   set ${SETS}, updated_at = current_timestamp
@@ -153,14 +166,22 @@ select id from completed`;
  * Completes pending rows by the same id and queues them for the analytics copy; returns the ids that changed. A terminal
  * row never changes. Runs in a transaction of the organization.
  */
-export async function completeExecutions(sql: Sql, rows: readonly ExecutionRow[]): Promise<string[]> {
-  const result = await sql.query<{ id: string }>({ text: COMPLETE, values: [JSON.stringify(rows)] });
+export async function completeExecutions(
+  sql: Sql,
+  organizationId: string,
+  rows: readonly ExecutionRow[],
+): Promise<string[]> {
+  const result = await sql.query<{ id: string }>({
+    text: COMPLETE,
+    values: [organizationId, ...arraysOf(rows)],
+  });
   return result.rows.map((row) => row.id);
 }
 
-const ENSURE_PARTITION = "select ensure_command_executions_partition($1::timestamptz)";
+const ENSURE_PARTITION =
+  "select ensure_command_executions_partition(to_timestamp($1::double precision / 1000))";
 
-/** Makes the partition of the timestamp's month if there is none. */
-export async function ensurePartition(sql: Sql, timestamp: string): Promise<void> {
+/** Makes the partition of the month that holds `timestamp` (milliseconds since 1970) if there is none. */
+export async function ensurePartition(sql: Sql, timestamp: number): Promise<void> {
   await sql.query({ text: ENSURE_PARTITION, values: [timestamp] });
 }

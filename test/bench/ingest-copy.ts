@@ -1,23 +1,20 @@
 import { once } from "node:events";
-import { buffer } from "node:stream/consumers";
 import { Client } from "pg";
-import { from as copyFrom, to as copyTo } from "pg-copy-streams";
+import { from as copyFrom } from "pg-copy-streams";
+import { BinaryWriter } from "../../shared/postgres/binary-writer.ts";
+import { EXECUTION_COLUMNS, type ExecutionRow } from "../../shared/postgres/command-executions.ts";
 
-/** What the ledger holds, as binary COPY data of about `rowsEach` rows a chunk: the very rows, with nothing to encode. */
-export async function exportChunks(admin: Client, rowsEach: number): Promise<Buffer[]> {
-  const { rows } = await admin.query<{ count: string }>("select count(*) as count from command_executions");
-  const chunks: Buffer[] = [];
-  for (let offset = 0; offset < Number(rows[0]?.count); offset += rowsEach) {
-    const text = `copy (select * from command_executions order by id limit ${rowsEach} offset ${offset}) to stdout (format binary)`;
-    chunks.push(await buffer(admin.query(copyTo(text))));
-  }
-  return chunks;
-}
+const COPY = `copy command_executions (organization_id, ${EXECUTION_COLUMNS.map(([column]) => column).join(", ")}) from stdin (format binary)`;
+const SIGNATURE = Buffer.from("PGCOPY\n\xff\r\n\0", "latin1");
 
-/** Copies the chunks into the emptied table over several connections; returns the seconds it took. */
-export async function copyChunks(
+/**
+ * The floor of storing rows: a program that does nothing but write them in PostgreSQL's binary format and copy them into
+ * the ledger over several connections. Returns the seconds it took.
+ */
+export async function copyRows(
   databaseUrl: string,
-  chunks: readonly Buffer[],
+  organizationId: string,
+  batches: readonly (readonly ExecutionRow[])[],
   connections: number,
 ): Promise<number> {
   const clients = await Promise.all(
@@ -31,9 +28,9 @@ export async function copyChunks(
   const startedAt = performance.now();
   await Promise.all(
     clients.map(async (client) => {
-      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
-        const stream = client.query(copyFrom("copy command_executions from stdin (format binary)"));
-        stream.end(chunk);
+      for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
+        const stream = client.query(copyFrom(COPY));
+        stream.end(encodeRows(organizationId, batch));
         await once(stream, "finish");
       }
     }),
@@ -41,4 +38,15 @@ export async function copyChunks(
   const seconds = (performance.now() - startedAt) / 1_000;
   await Promise.all(clients.map((client) => client.end()));
   return seconds;
+}
+
+function encodeRows(organizationId: string, rows: readonly ExecutionRow[]): Buffer {
+  const writer = new BinaryWriter(rows.length * 1_500);
+  for (const row of rows) {
+    writer.int16(EXECUTION_COLUMNS.length + 1);
+    writer.value("uuid", organizationId);
+    for (const [column, type] of EXECUTION_COLUMNS) writer.value(type, row[column]);
+  }
+  writer.int16(-1);
+  return Buffer.concat([SIGNATURE, Buffer.alloc(8), writer.finish()]);
 }

@@ -2,7 +2,9 @@ import { v7 as uuidv7 } from "uuid";
 import { executionInput, type ExecutionInput } from "../../shared/agent/execution.ts";
 import { addUsage, NO_USAGE } from "../../shared/agent/usage.ts";
 import { generateDemo } from "../../local/demo.ts";
-import { copyChunks, exportChunks } from "./ingest-copy.ts";
+import { prepareExecution } from "../../functions/ingest/prepare-execution.ts";
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+import { copyRows } from "./ingest-copy.ts";
 import { type IngestStack, startIngestStack } from "./ingest-stack.ts";
 import { type LoadFigures, runLoad } from "./load.ts";
 import { type BenchResult, result } from "./report.ts";
@@ -35,9 +37,10 @@ export async function benchIngest(progress: (line: string) => void): Promise<Ben
       progress(`batches of ${rowsEach} over ${connections} connections`);
       const ours = await batches(stack, templates, rowsEach, connections, BATCH_ROWS);
       progress(`the same rows by binary COPY`);
-      const chunks = await exportChunks(stack.admin, rowsEach);
+      const rows = preparedBatches(templates, rowsEach);
       await emptyLedger(stack);
-      const floor = BATCH_ROWS / (await copyChunks(stack.adminDatabaseUrl, chunks, connections));
+      const floor =
+        BATCH_ROWS / (await copyRows(stack.adminDatabaseUrl, stack.organizationId, rows, connections));
       results.push(
         result(`batches_${rowsEach}_over_${connections}`, ours, "rows/s", {
           floor,
@@ -134,6 +137,18 @@ async function batches(
   );
   const figures = await runLoad({ ...target(stack.ingest.url, stack), bodies, connections });
   return figures.requestsPerSecond * rowsEach;
+}
+
+/** The rows the function makes of such bodies, for the floor to copy. */
+function preparedBatches(templates: readonly ExecutionInput[], rowsEach: number): ExecutionRow[][] {
+  const options = { userId: uuidv7(), needsCleaning: false, nowMs: Date.now() };
+  return Array.from({ length: BATCH_ROWS / rowsEach }, (_, batch) =>
+    Array.from({ length: rowsEach }, (_unused, index) => {
+      const prepared = prepareExecution({ value: copyOf(templates, batch * rowsEach + index) }, options);
+      if (prepared.kind === "rejected") throw new Error(JSON.stringify(prepared.errors));
+      return prepared.row;
+    }),
+  );
 }
 
 function singles(

@@ -5,7 +5,7 @@ import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 export function makeRow(partial: Partial<ExecutionRow> = {}): ExecutionRow {
   return {
     id: uuidv7(),
-    timestamp: "2026-11-10T12:00:00.000Z",
+    timestamp: Date.parse("2026-11-10T12:00:00Z"),
     user_id: null,
     batch_id: null,
     execution_sequence: null,
@@ -29,9 +29,9 @@ export function makeRow(partial: Partial<ExecutionRow> = {}): ExecutionRow {
     tool_calls: 1,
     status: "completed",
     error_message: null,
-    cost_usd: "0.000000000001",
-    fresh_cost_usd: "0.000000000001",
-    cache_savings_usd: "0",
+    cost_usd: 1n,
+    fresh_cost_usd: 1n,
+    cache_savings_usd: 0n,
     reported_cost_usd: null,
     cost_basis: "computed",
     price_version: "test",

@@ -119,7 +119,7 @@ describe("parseCommand: agents started by a command line", () => {
     [`aider --message "/fix it"`, "/fix", "aider"],
   ])("parses the prompt inside %j", (text, base, agent) => {
     const parsed = parseCommand(text);
-    expect([parsed.base, parsed.features.agent]).toEqual([base, agent]);
+    expect([parsed.base, parsed.features.agent ?? null]).toEqual([base, agent]);
   });
 
   it("keeps the agent's own flags beside the prompt's arguments", () => {
@@ -207,12 +207,13 @@ describe("parseCommand: features", () => {
       has_pasted_output: true,
     });
     expect(features("Implement the following plan:\n\n# A")).toMatchObject({ has_plan: true, lines: 3 });
-    expect(features("is it done?")).toMatchObject({
-      is_question: true,
-      has_code_block: false,
-      has_pasted_output: false,
-    });
-    expect(features("do it.")).toMatchObject({ is_question: false, has_plan: false });
+    expect(features("is it done?")).toMatchObject({ is_question: true });
+  });
+
+  it("leaves out what is false, zero or empty", () => {
+    const always = ["kind", "length_class", "lines", "task_kind", "version", "words"];
+    expect(Object.keys(features("do it.")).toSorted()).toEqual(always);
+    expect(features("see src/a.ts").mentions).toEqual({ files: 1 });
   });
 
   it("skips the context that editors and agents put before a prompt", () => {

@@ -35,7 +35,7 @@ beforeAll(async () => {
     await createTenant(databases.adminDatabaseUrl),
     await createTenant(databases.adminDatabaseUrl),
   ];
-  await ensurePartition(pool, "2026-11-10T12:00:00Z");
+  await ensurePartition(pool, Date.parse("2026-11-10T12:00:00Z"));
   for (const tenant of [ours, theirs]) {
     await insertExecutions(pool, tenant.organizationId, [
       makeRow(),
@@ -133,7 +133,7 @@ describe("row-level security", () => {
     const row = makeRow({ status: "pending", cost_usd: null, cost_basis: null });
     await insertExecutions(pool, theirs.organizationId, [row]);
     const completed = await withOrganization(pool, ours.organizationId, (sql) =>
-      completeExecutions(sql, [{ ...row, status: "completed" }]),
+      completeExecutions(sql, ours.organizationId, [{ ...row, status: "completed" }]),
     );
     expect(completed).toEqual([]);
   });
@@ -181,14 +181,20 @@ describe("the system role", () => {
 
 describe("partitions", () => {
   it("are made once however many ask at the same time", async () => {
-    await Promise.all(Array.from({ length: 8 }, () => ensurePartition(pool, "2025-07-04T00:00:00Z")));
+    await Promise.all(
+      Array.from({ length: 8 }, () => ensurePartition(pool, Date.parse("2025-07-04T00:00:00Z"))),
+    );
     const text = "select count(*)::int as count from pg_class where relname = 'command_executions_2025_07'";
     const { rows } = await asOwner(databases.adminDatabaseUrl, (sql) => sql.query<{ count: number }>(text));
     expect(rows[0]?.count).toBe(1);
   });
 
   it("are not made outside of the stated bounds", async () => {
-    await expect(ensurePartition(pool, "1999-12-31T23:59:59Z")).rejects.toMatchObject({ code: "22008" });
-    await expect(ensurePartition(pool, "2999-01-01T00:00:00Z")).rejects.toMatchObject({ code: "22008" });
+    await expect(ensurePartition(pool, Date.parse("1999-12-31T23:59:59Z"))).rejects.toMatchObject({
+      code: "22008",
+    });
+    await expect(ensurePartition(pool, Date.parse("2999-01-01T00:00:00Z"))).rejects.toMatchObject({
+      code: "22008",
+    });
   });
 });

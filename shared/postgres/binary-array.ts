@@ -1,0 +1,37 @@
+import { type BinaryType, BinaryWriter } from "./binary-writer.ts";
+
+/** From pg_type: these numbers are part of the protocol and never change. */
+const OIDS: Record<BinaryType, number> = {
+  uuid: 2950,
+  timestamptz: 1184,
+  text: 25,
+  integer: 23,
+  bigint: 20,
+  "double precision": 701,
+  numeric: 1700,
+  jsonb: 3802,
+};
+
+const EXPECTED_BYTES: Record<BinaryType, number> = {
+  uuid: 20,
+  timestamptz: 12,
+  text: 60,
+  integer: 8,
+  bigint: 12,
+  "double precision": 12,
+  numeric: 24,
+  jsonb: 250,
+};
+
+/** A one-dimensional array as a binary parameter; pg sends a Buffer as it is, so the statement casts it: `$1::uuid[]`. */
+export function encodeArray(type: BinaryType, values: readonly unknown[]): Buffer {
+  const writer = new BinaryWriter(20 + values.length * EXPECTED_BYTES[type]);
+  const hasNulls = values.some((value) => value === null || value === undefined);
+  writer.int32(1);
+  writer.int32(hasNulls ? 1 : 0);
+  writer.int32(OIDS[type]);
+  writer.int32(values.length);
+  writer.int32(1);
+  for (const value of values) writer.value(type, value);
+  return writer.finish();
+}
