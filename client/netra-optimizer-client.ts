@@ -29,8 +29,7 @@ import { sendExecutions } from "./send.ts";
 import type { Spool } from "./spool.ts";
 import { openSpool, SpoolFullError, targetOf } from "./spool.ts";
 import { stateDir } from "./state-dir.ts";
-import type { Workspace } from "./workspace.ts";
-import { readCommit, readWorkspace } from "./workspace.ts";
+import { readCommit, readWorkspace, withCommitAfter } from "./workspace.ts";
 
 const TIMER_MAX_MS = 2_147_483_647;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
@@ -147,13 +146,16 @@ export class NetraOptimizerClient {
   ): Promise<Pick<RunResult, "status" | "exitCode" | "errorMessage" | "text" | "execution">> {
     const observer = createObserver(Date.now);
     const display = createDisplay(agent, options);
+    let isNamed = false;
     const reader = createLineReader((line) => {
       const reading = readLine(line);
       if (reading.kind === "messages") {
         for (const message of reading.messages) {
-          const isFirst = observer.observation.sessionId === null;
           observer.add(message);
-          if (isFirst && observer.observation.sessionId !== null) keepAlive(pending, factsNow);
+          if (!isNamed && observer.observation.sessionId !== null) {
+            isNamed = true;
+            keepAlive(pending, factsNow);
+          }
           display.message(message);
         }
       } else if (reading.kind === "no-json") display.plain(`${line}\n`);
@@ -288,13 +290,6 @@ function keepAlive(pending: PendingRun, facts: () => RunFacts): void {
   } catch {
     return;
   }
-}
-
-function withCommitAfter(execution: ExecutionInput, commit: string | null): ExecutionInput {
-  if (commit === null || commit === execution.workspace?.commit) return execution;
-  const workspace: Workspace = { ...execution.workspace };
-  workspace["commit_after"] = commit.slice(0, 100);
-  return { ...execution, workspace };
 }
 
 function messageOf(error: unknown): string {

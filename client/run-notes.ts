@@ -29,10 +29,11 @@ const runNote = z.object({
   /**
    * - `everything`: the record holds all that the agent's process used,
    * - `main-loop`: all of the conversation itself, but not what its sub-agents used,
-   * - `requests`: the noted requests with the noted tokens,
+   * - `requests`: the noted requests, each wholly,
+   * - `tokens`: the noted tokens of the noted requests, whose answers were not counted,
    * - `nothing`: no tokens.
    */
-  covers: z.enum(["everything", "main-loop", "requests", "nothing"]),
+  covers: z.enum(["everything", "main-loop", "requests", "tokens", "nothing"]),
   /** Requests the run has seen: message id, with the request id behind it where it is known. */
   requests: z.record(z.string(), counts),
   /** Where the record goes; null when no server was configured. */
@@ -67,16 +68,21 @@ export function describeRun(execution: ExecutionInput, endMs: number, target: Ta
     session: session?.session_id ?? null,
     startMs: Date.parse(timestamp),
     endMs,
-    covers: coverOf(output?.["usage_source"], own.length > 0, execution.usage ?? null),
+    covers: coverOf(execution.usage ?? null, own.length > 0, output ?? {}),
     requests: Object.fromEntries(own.map(({ id: name, usage }) => [name, toCounts(usage)])),
     target,
   };
 }
 
-function coverOf(source: unknown, named: boolean, usage: unknown): RunNote["covers"] {
+function coverOf(
+  usage: ExecutionInput["usage"] | null,
+  isNamed: boolean,
+  { usage_source: source, usage_confidence: confidence }: Record<string, unknown>,
+): RunNote["covers"] {
   if (usage === null) return "nothing";
   if (source === "main_loop") return "main-loop";
-  return source === "stream" && named ? "requests" : "everything";
+  if (source !== "stream" || !isNamed) return "everything";
+  return confidence === "lower_bound" ? "tokens" : "requests";
 }
 
 /** Forgets runs whose records the server does not want: an import may then bring them. */

@@ -34,6 +34,14 @@ export async function readCommit(cwd: string, env: Environment): Promise<string 
   return await git(cwd, env, ["rev-parse", "--verify", "-q", "HEAD"]);
 }
 
+/** The record with the commit its run ended on, where the run has changed it. */
+export function withCommitAfter(execution: ExecutionInput, commit: string | null): ExecutionInput {
+  if (commit === null || commit === execution.workspace?.commit) return execution;
+  const workspace: Workspace = { ...execution.workspace };
+  workspace["commit_after"] = commit.slice(0, 100);
+  return { ...execution, workspace };
+}
+
 /**
  * Host and path of a remote address: `git@github.com:acme/widget.git` and `https://user:secret@github.com/acme/widget`
  * are both `acme/widget` on `github.com`. A folder has no host and gives only its last name. Never holds credentials.

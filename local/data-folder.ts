@@ -38,9 +38,9 @@ export class DataFolder {
     this.#lockFile = join(path, "netra.lock");
   }
 
-  /** Makes the folder when it is absent and takes it; throws StartError while another start has it. */
+  /** Makes the folder when it is absent and takes it; throws StartError when it cannot, or another start has it. */
   static async open(path: string): Promise<DataFolder> {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const folder = new DataFolder(path);
     await folder.#lock();
     return folder;
@@ -157,5 +157,18 @@ function parseOrNull(text: string | null): unknown {
     return JSON.parse(text ?? "null");
   } catch {
     return null;
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    const reason =
+      code === "EEXIST" || code === "ENOTDIR" ? "a file is in its way" : `it cannot be made (${code})`;
+    throw new StartError(`${path} cannot hold the data: ${reason}. Set NETRA_DATA_DIR to another folder.`, {
+      cause: error,
+    });
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { http, type HttpFunction } from "@google-cloud/functions-framework";
 import { getTestServer } from "@google-cloud/functions-framework/testing";
+import { disableDomains } from "../shared/runtime/disable-domains.ts";
 import { readConfig as readIngestConfig } from "../functions/ingest/config.ts";
 import { createContext as createIngestContext } from "../functions/ingest/context.ts";
 import { createHandler as createIngestHandler } from "../functions/ingest/handler.ts";
@@ -50,6 +51,7 @@ export interface RunningFunctions {
 
 /** Sets every function up in this process, each behind a server of the functions framework. */
 export function openFunctions(env: Environment, writeLog: WriteLog): RunningFunctions {
+  disableDomains();
   const opened = FUNCTIONS.map(({ prefix, maxBodyBytes, open }) => {
     const { handler, close } = open(env, writeLog);
     const name = `${prefix.slice(1)}-${randomUUID()}`;

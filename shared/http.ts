@@ -96,12 +96,12 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
   if (guard.tooLarge) {
     throw new AppError("too_large", `a body may have at most ${guard.maxBodyBytes} bytes`);
   }
-  const url = new URL(request.url, "http://netra.invalid");
+  const [path = "", search = ""] = request.url.split("?", 2);
   return {
     id,
     method: request.method,
-    path: url.pathname,
-    query: url.searchParams,
+    path,
+    query: new URLSearchParams(search),
     headers: request.headers,
     contentType: guard.contentType,
     contentEncoding: guard.contentEncoding,

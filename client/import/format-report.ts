@@ -10,7 +10,12 @@ export function reportAsJson(report: ImportReport, dryRun: boolean): Record<stri
     lines: read.lines,
     requests: report.requests,
     executions: report.executions,
-    skipped: { already_sent: report.skipped.alreadySent, before_since: report.skipped.beforeSince },
+    skipped: {
+      already_sent: report.skipped.alreadySent,
+      before_since: report.skipped.beforeSince,
+      recorded_by_run: report.skipped.recordedByRun,
+      under_way: report.skipped.underWay,
+    },
     sent: { requests: report.sentRequests, usage: report.sentUsage },
     accepted: answer.accepted,
     updated: answer.updated,
@@ -26,7 +31,7 @@ export function reportAsJson(report: ImportReport, dryRun: boolean): Record<stri
 
 /** The report for people. */
 export function formatReport(report: ImportReport, dryRun: boolean): string {
-  const { read, executions, answer, sentUsage: usage } = report;
+  const { read, executions, answer, skipped, sentUsage: usage } = report;
   const lines = [
     `${count(read.files)} files, ${count(read.lines)} lines, ${count(report.requests)} model requests`,
     `${dryRun ? "would send" : "sent"}: ${count(executions.completed)} completed, ${count(executions.failed)} failed, ` +
@@ -35,8 +40,12 @@ export function formatReport(report: ImportReport, dryRun: boolean): string {
       `${count(usage.cache_read_tokens)} cache reads, ` +
       `${count(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens)} cache writes`,
   ];
-  if (report.skipped.alreadySent > 0) lines.push(`sent earlier: ${count(report.skipped.alreadySent)}`);
-  if (report.skipped.beforeSince > 0) lines.push(`before --since: ${count(report.skipped.beforeSince)}`);
+  if (skipped.alreadySent > 0) lines.push(`sent earlier: ${count(skipped.alreadySent)}`);
+  if (skipped.recordedByRun > 0) lines.push(`${prompts(skipped.recordedByRun)} recorded by netra run already`);
+  if (skipped.underWay > 0) {
+    lines.push(`${prompts(skipped.underWay)} left for later: netra run is under way`);
+  }
+  if (skipped.beforeSince > 0) lines.push(`before --since: ${count(skipped.beforeSince)}`);
   if (!dryRun) {
     lines.push(
       `server: ${count(answer.accepted)} stored, ${count(answer.updated)} completed, ` +
@@ -58,4 +67,8 @@ export function formatReport(report: ImportReport, dryRun: boolean): string {
 
 function count(value: number): string {
   return value.toLocaleString("en-US");
+}
+
+function prompts(number: number): string {
+  return `${count(number)} ${number === 1 ? "prompt" : "prompts"}`;
 }

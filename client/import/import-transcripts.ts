@@ -7,7 +7,8 @@ import { SendError } from "../send.ts";
 import { findTranscripts } from "./find-transcripts.ts";
 import type { ImportState } from "./import-state.ts";
 import { planExecutions } from "./plan-executions.ts";
-import type { PlannedExecution } from "./plan-executions.ts";
+import type { PlannedExecution, SkippedPrompts } from "./plan-executions.ts";
+import type { RecordedRuns } from "./recorded-runs.ts";
 import { readTranscripts } from "./read-transcripts.ts";
 import type { ReadReport } from "./read-transcripts.ts";
 
@@ -28,6 +29,8 @@ export interface ImportOptions {
   /** Leave out prompts given before this time. */
   readonly sinceMs: number | null;
   readonly state: ImportState;
+  /** What `netra run` has on record. Asked once the transcripts are read, so that no run in them is unknown to it. */
+  readonly listRuns: () => RecordedRuns;
   /** Sends records; null for a dry run, which leaves the state alone as well. */
   readonly send: ((executions: readonly ExecutionInput[]) => Promise<IngestAnswer>) | null;
   readonly onProgress?: (progress: ImportProgress) => void;
@@ -47,7 +50,7 @@ export interface ImportReport {
   /** Distinct model requests in the transcripts. */
   readonly requests: number;
   readonly executions: { completed: number; failed: number; pending: number; continuations: number };
-  readonly skipped: { readonly alreadySent: number; readonly beforeSince: number };
+  readonly skipped: Readonly<SkippedPrompts>;
   /** Requests and tokens that this import sends; pending executions have none yet. */
   readonly sentRequests: number;
   readonly sentUsage: Usage;
@@ -78,7 +81,7 @@ export async function importTranscripts(options: ImportOptions): Promise<ImportR
   });
   read.unreadable.unshift(...found.unreadable);
 
-  const planned = planExecutions(model, options);
+  const planned = planExecutions(model, { ...options, runs: options.listRuns() });
   const executions = { completed: 0, failed: 0, pending: 0, continuations: 0 };
   let sentRequests = 0;
   let sentUsage: Usage = NO_USAGE;

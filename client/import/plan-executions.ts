@@ -8,6 +8,7 @@ import type { ImportState, SentExecution } from "./import-state.ts";
 import { statusOf } from "./prompt-status.ts";
 import { comparePrompts, compareText, latestFacts } from "./prompts.ts";
 import type { Prompt } from "./prompts.ts";
+import type { RecordedRuns } from "./recorded-runs.ts";
 import type { ModelCall } from "./request-index.ts";
 import type { TranscriptModel } from "./transcript-model.ts";
 import { usageBeyond } from "./usage-kinds.ts";
@@ -23,13 +24,23 @@ export interface Plan {
   readonly executions: AsyncIterable<PlannedExecution>;
   /** Distinct model requests in the transcripts. */
   readonly requests: number;
-  readonly skipped: { alreadySent: number; beforeSince: number };
+  readonly skipped: SkippedPrompts;
+}
+
+export interface SkippedPrompts {
+  alreadySent: number;
+  beforeSince: number;
+  /** `netra run` has put them on record. */
+  recordedByRun: number;
+  /** A run that has not ended yet may put them on record. */
+  underWay: number;
 }
 
 export interface PlanOptions {
   readonly nowMs: number;
   readonly sinceMs: number | null;
   readonly state: ImportState;
+  readonly runs: RecordedRuns;
 }
 
 /**
@@ -40,7 +51,8 @@ export interface PlanOptions {
  * requests go with it. When requests come to light after that (a sub-agent in the background, a sleeping session that
  * went on, a line that had only partial counts), the state tells which are new, and they go as a continuation: an
  * execution of its own whose id is made from the first one's and exactly these requests. Without the state they would
- * be lost, because the server leaves a finished record alone; nothing is ever counted twice.
+ * be lost, because the server leaves a finished record alone; nothing is ever counted twice. What `netra run` has put on
+ * record is left out; the rest of such a prompt, if there is one, is the continuation of that run.
  */
 export function planExecutions(model: TranscriptModel, options: PlanOptions): Plan {
   const owned = model.prompts.map((): ModelCall[] => []);
@@ -49,15 +61,15 @@ export function planExecutions(model: TranscriptModel, options: PlanOptions): Pl
     owned[call.owner]?.push(call);
     requests += 1;
   }
-  const skipped = { alreadySent: 0, beforeSince: 0 };
+  const skipped = { alreadySent: 0, beforeSince: 0, recordedByRun: 0, underWay: 0 };
   return { executions: plan(model, owned, skipped, options), requests, skipped };
 }
 
 async function* plan(
   model: TranscriptModel,
   owned: ModelCall[][],
-  skipped: Plan["skipped"],
-  { nowMs, sinceMs, state }: PlanOptions,
+  skipped: SkippedPrompts,
+  { nowMs, sinceMs, state, runs }: PlanOptions,
 ): AsyncGenerator<PlannedExecution> {
   for (const prompt of [...model.prompts].sort(comparePrompts)) {
     const calls = (owned[prompt.index] ?? []).sort(compareCalls);
@@ -69,11 +81,22 @@ async function* plan(
       skipped.beforeSince += 1;
       continue;
     }
+    const recording = runs.find(prompt, calls, timestampMs);
+    if (recording.kind === "under-way") {
+      skipped.underWay += 1;
+      continue;
+    }
+    const id = prompt.orphans ? idOfOrphans(prompt.rank[2]) : idOfPrompt(prompt.rank[2]);
+    // One that was announced by mistake still has to be closed.
+    if (recording.kind === "recorded" && recording.left.length === 0 && !state.isPending(id)) {
+      skipped.recordedByRun += 1;
+      continue;
+    }
     const lastMs = endOf(prompt, calls, timestampMs);
     const status = statusOf(prompt, lastMs, calls.length > 0, nowMs);
-    const id = prompt.orphans ? idOfOrphans(prompt.rank[2]) : idOfPrompt(prompt.rank[2]);
     const closed = state.isFinished(id);
-    const fresh = findFresh(calls, state);
+    const fresh = findFresh(recording.kind === "recorded" ? recording.left : calls, state);
+    const ranAs = recording.kind === "recorded" ? recording.executionId : null;
     if (status.status === "pending" ? closed || state.isPending(id) : closed && fresh.calls.length === 0) {
       skipped.alreadySent += 1;
       continue;
@@ -93,8 +116,8 @@ async function* plan(
       const sent = { id: continued.id, finished: true, requests: fresh.accounts };
       yield { kind: "continuation", records: buildFinished(continued), sent };
     } else {
-      const records = buildFinished({ ...draft, calls: fresh.calls, continues: null });
-      yield { kind: "finished", records, sent: { id, finished: true, requests: fresh.accounts } };
+      const records = buildFinished({ ...draft, calls: fresh.calls, continues: ranAs });
+      yield { kind: ranAs === null ? "finished" : "continuation", records, sent: { id, finished: true, requests: fresh.accounts } };
     }
   }
 }

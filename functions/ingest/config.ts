@@ -6,9 +6,9 @@ const environment = z.object({
   CLICKHOUSE_URL: httpUrl,
   GOOGLE_CLOUD_PROJECT: z.string().optional(),
   /** Connections of one instance; the sum over all instances stays below max_connections. */
-  NETRA_DATABASE_CONNECTIONS: wholeNumber(6, 3, 100),
-  /** Statements that store executions at the same time; the rest of the connections serve look-ups and the relay. */
-  NETRA_WRITES_IN_FLIGHT: wholeNumber(2, 1, 50),
+  NETRA_DATABASE_CONNECTIONS: wholeNumber(8, 4, 100),
+  /** Full batches stored at the same time; the rest of the connections serve look-ups and the relay. */
+  NETRA_WRITES_IN_FLIGHT: wholeNumber(4, 2, 50),
   NETRA_REQUESTS_PER_SECOND: wholeNumber(500, 1, 1_000_000),
   /** How long the last request of a burst waits for the analytics copy. */
   NETRA_ANALYTICS_WAIT_MS: wholeNumber(100, 0, 10_000),

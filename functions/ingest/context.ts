@@ -23,6 +23,7 @@ export interface IngestContext {
 }
 
 const BATCH_ROWS_MAX = 500;
+const WRITES_IN_FLIGHT = 2;
 const QUEUED_ROWS_MAX = 50_000;
 const BREAKER = { failuresMax: 3, openMs: 30_000 };
 
@@ -45,6 +46,7 @@ export function createContext(
   });
   const queue = createWriteQueue({
     write: createStore(pool),
+    inFlight: WRITES_IN_FLIGHT,
     inFlightMax: config.NETRA_WRITES_IN_FLIGHT,
     batchRowsMax: BATCH_ROWS_MAX,
     queuedRowsMax: QUEUED_ROWS_MAX,

@@ -16,6 +16,9 @@ export type WriteBatch = (organizationId: string, rows: readonly ExecutionRow[])
 
 interface WriteQueueOptions {
   write: WriteBatch;
+  /** Batches on their way while less than a full one waits. */
+  inFlight: number;
+  /** Batches on their way while full ones wait. */
   inFlightMax: number;
   batchRowsMax: number;
   queuedRowsMax: number;
@@ -28,8 +31,8 @@ export interface WriteQueue {
 
 /**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
- * `inFlightMax` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
- * shares statements. Batches hold one organization, and an id only once: its second row waits for the first one's end.
+ * `inFlight` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
+ * shares statements; full batches may leave until `inFlightMax` are on their way. Batches hold one organization, and an id only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, QueuedRow[]>();
@@ -38,8 +41,12 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   let inFlight = 0;
   let scheduled = false;
 
+  function hasRoom(): boolean {
+    return inFlight < (queued >= options.batchRowsMax ? options.inFlightMax : options.inFlight);
+  }
+
   function schedule(): void {
-    if (scheduled || queued === 0 || inFlight >= options.inFlightMax) return;
+    if (scheduled || queued === 0 || !hasRoom()) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
@@ -50,7 +57,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   function flush(): void {
     // One turn for each organization that waits: a large import of one holds up no other.
     for (const organizationId of Array.from(waiting.keys())) {
-      if (inFlight >= options.inFlightMax) return;
+      if (!hasRoom()) return;
       const batch = take(organizationId);
       if (batch.length > 0) void send(organizationId, batch);
     }

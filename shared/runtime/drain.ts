@@ -49,9 +49,10 @@ export function installDrain(options: { graceMs?: number; onStop: () => Promise<
     await Promise.race([options.onStop(), sleep(Math.max(0, deadline - Date.now()))]);
   };
   const onSignal = (): void => {
+    // Exits one turn later, so that the last log lines are written.
     void stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
+      () => setImmediate(() => process.exit(0)),
+      () => setImmediate(() => process.exit(1)),
     );
   };
 

@@ -129,6 +129,46 @@ describe("the client with the real functions", () => {
     expect(await netra(["keys", "revoke", "no-such-key", ...organization])).toMatchObject({ code: 1 });
   });
 
+  it("writes the making and the revoking of a key into the audit log, and never the key", async () => {
+    const organization = ["--organization", insights.tenant.organizationId];
+    const made = await netra([
+      "keys",
+      "create",
+      "--name",
+      "audited",
+      "--scopes",
+      "read",
+      "--json",
+      ...organization,
+    ]);
+    const { key, stored } = JSON.parse(made.stdout) as {
+      key: string;
+      stored: { id: string; user_id: string };
+    };
+    await netra(["keys", "revoke", stored.id, ...organization]);
+    expect(await netra(["keys", "revoke", "no-such-key", ...organization])).toMatchObject({ code: 1 });
+
+    const logs = await asOwner(insights.databases.adminDatabaseUrl, async (sql) => {
+      const { rows } = await sql.query(
+        `select action, resource_type, user_id, organization_id, metadata from audit_logs
+         where resource_id = $1 order by id`,
+        [stored.id],
+      );
+      return rows as Record<string, unknown>[];
+    });
+    const same = {
+      resource_type: "api_key",
+      user_id: stored.user_id,
+      organization_id: insights.tenant.organizationId,
+      metadata: { name: "audited", scopes: ["read"], prefix: key.slice(0, 12) },
+    };
+    expect(logs).toEqual([
+      { action: "api_key.created", ...same },
+      { action: "api_key.revoked", ...same },
+    ]);
+    expect(JSON.stringify(logs)).not.toContain(key);
+  });
+
   it("makes an organization only when told to", async () => {
     expect(await netra(["keys", "create", "--organization", "new-team"])).toMatchObject({ code: 2 });
     expect(await netra(["keys", "create", "--organization", "new-team", "--new"])).toMatchObject({ code: 0 });

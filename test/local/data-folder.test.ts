@@ -39,6 +39,18 @@ it("is free when the start that had it was killed, or its lock was never finishe
   }
 });
 
+it("says what to do when a file is where the folder should be", async () => {
+  const file = join(await newFolder(), "file");
+  await writeFile(file, "");
+  for (const path of [file, join(file, "below")]) {
+    const refusal = await DataFolder.open(path).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StartError);
+    expect(String(refusal)).toBe(
+      `StartError: ${path} cannot hold the data: a file is in its way. Set NETRA_DATA_DIR to another folder.`,
+    );
+  }
+});
+
 it("keeps its secrets to its owner and gives the same ones again", async () => {
   const folder = await DataFolder.open(await newFolder());
   const made = await folder.readSecrets();

@@ -5,6 +5,7 @@ import type { Usage } from "../../../shared/agent/usage.ts";
 import type { IngestAnswer } from "../../../client/ingest-answer.ts";
 import { importTranscripts } from "../../../client/import/import-transcripts.ts";
 import type { ImportOptions, ImportReport } from "../../../client/import/import-transcripts.ts";
+import { createRecordedRuns } from "../../../client/import/recorded-runs.ts";
 import { createImportState } from "../../../client/import/import-state.ts";
 import { START } from "./transcript-lines.ts";
 
@@ -68,6 +69,7 @@ export async function runImport(
     nowMs: MUCH_LATER,
     sinceMs: null,
     state: createImportState(),
+    listRuns: () => createRecordedRuns([], []),
     send: (executions) => ledger.send(executions),
     ...options,
   });
