@@ -2,8 +2,6 @@
 export interface Activity {
   /** A request begins to work; call what is returned when it has stored its records. */
   begin: () => () => void;
-  /** Requests that are being worked on. */
-  working: () => number;
   isBusy: () => boolean;
 }
 
@@ -26,7 +24,6 @@ export function createActivity(now: () => number): Activity {
         working -= 1;
       };
     },
-    working: () => working,
     isBusy: () => working > 0 || now() < busyUntil,
   };
 }

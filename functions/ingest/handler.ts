@@ -31,7 +31,7 @@ function createPostExecutions(context: IngestContext): Handle {
         context.relay.kick();
         end();
         // The platform may take the CPU away once nothing is being answered, so the last request out waits a moment.
-        if (context.activity.working() === 0) await context.relay.settled(context.analyticsWaitMs);
+        if (!context.activity.isBusy()) await context.relay.settled(context.analyticsWaitMs);
       }
       return { status: 200, body: outcome };
     } finally {

@@ -184,24 +184,42 @@ describe("an import on the machine of a run", () => {
     expect(records).toHaveLength(4);
   });
 
-  it("brings what a run that was killed had not counted yet, as its continuation", async () => {
-    const { scene, tokens, session } = makeScene({ end: false });
-    const { netra, importLater, ledger, transcript, stage } = await setUp(scene);
-    const run = netra(["run", "tidy up"]);
-    await until(() => hasReply(transcript(session)));
-    run.process.kill("SIGKILL");
-    await until(() => readdirSync(join(stage.stateFolder, "pending")).length === 0);
-    await until(() => readdirSync(join(stage.stateFolder, "spool/claimed")).length === 0);
-    expect((await netra(["flush"]).ended).code).toBe(0);
-    const [killed] = await ledger();
-    expect(killed).toMatchObject({ source: "client", status: "failed" });
+  it("brings what was asked by hand before and after a run that showed its result only", async () => {
+    const { scene, tokens, session } = makeScene();
+    const { netra, importLater, ledger, transcript } = await setUp(scene);
+    const path = transcript(session);
+    talk(path, session, "before", Date.now() - HOUR_MS, 1_000);
+    await netra(["run", "tidy up", "--", "--resume", session, "--output-format", "json"]).ended;
+    talk(path, session, "after", Date.now(), 10);
 
-    await importLater();
-    await importLater();
-    const records = await ledger();
-    expect(records.reduce((sum, one) => sum + one.tokens, 0)).toBe(tokens);
-    expect(records).toMatchObject([{ id: killed?.id }, { output: { continuation_of: killed?.id } }]);
+    expect(await importLater()).toMatchObject({ skipped: { recordedByRun: 1 }, sentRequests: 2 });
+    expect((await ledger()).map((one) => one.tokens).sort((a, b) => a - b)).toEqual([10, tokens, 1_000]);
   });
+
+  it.each([
+    ["client was killed", "SIGKILL", 0],
+    ["agent was interrupted", "SIGINT", 10],
+  ] as const)(
+    "brings what a run whose %s had not counted, as its continuation",
+    async (_how, signal, counted) => {
+      const { scene, tokens, session } = makeScene({ end: false });
+      const { netra, importLater, ledger, transcript, stage } = await setUp(scene);
+      const run = netra(["run", "tidy up"]);
+      await until(() => hasReply(transcript(session)));
+      run.process.kill(signal);
+      await until(() => readdirSync(join(stage.stateFolder, "pending")).length === 0);
+      await until(() => readdirSync(join(stage.stateFolder, "spool/claimed")).length === 0);
+      expect((await netra(["flush"]).ended).code).toBe(0);
+      const [killed] = await ledger();
+      expect(killed).toMatchObject({ source: "client", status: "failed", tokens: counted });
+
+      await importLater();
+      await importLater();
+      const records = await ledger();
+      expect(records.reduce((sum, one) => sum + one.tokens, 0)).toBe(tokens);
+      expect(records).toMatchObject([{ id: killed?.id }, { output: { continuation_of: killed?.id } }]);
+    },
+  );
 
   it("counts a run whose record the server has rejected, and not one that only waits to be sent", async () => {
     const { scene, tokens } = makeScene();
