@@ -29,7 +29,8 @@ begin
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtext('command_executions partitions'));
-  if to_regclass(partition) is not null then
+  -- to_regclass may still remember that there was none; a look into the catalog does not.
+  if exists (select from pg_class where relname = partition and relnamespace = 'public'::regnamespace) then
     return null;
   end if;
   execute format('create table %I (like command_executions including defaults including constraints)', partition);
@@ -82,10 +83,11 @@ $function$;
 create table analytics_outbox (
   seq bigint not null generated always as identity,
   organization_id uuid not null,
-  execution_id uuid not null,
-  execution_timestamp timestamp with time zone not null,
+  execution_ids uuid[] not null,
+  execution_timestamps timestamp with time zone[] not null,
   batch bigint,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint analytics_outbox_check CHECK (((cardinality(execution_ids) = cardinality(execution_timestamps)) AND (cardinality(execution_ids) > 0))),
   constraint analytics_outbox_pkey PRIMARY KEY (seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_threshold=5000);
 

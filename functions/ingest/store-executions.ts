@@ -9,6 +9,7 @@ import { isPassing, type Pool, withOrganization } from "../../shared/postgres/po
 import type { WriteBatch, WriteOutcome } from "./write-queue.ts";
 
 const CHECK_VIOLATION = "23514";
+const UNIQUE_VIOLATION = "23505";
 const DAY_MS = 86_400_000;
 
 /**
@@ -29,8 +30,10 @@ export function createStore(pool: Pool): WriteBatch {
 
   async function storeOnce(organizationId: string, rows: readonly ExecutionRow[]): Promise<WriteOutcome[]> {
     await ensureMonths(rows);
-    const repeats = new Set(await insertExecutions(pool, organizationId, rows));
-    const completing = rows.filter((row) => repeats.has(row.id) && row.status !== "pending");
+    // In the order of their ids, so that two batches with the same ids wait for each other and never deadlock.
+    const ordered = rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const repeats = new Set(await insertExecutions(pool, organizationId, ordered));
+    const completing = ordered.filter((row) => repeats.has(row.id) && row.status !== "pending");
     const updated = new Set(
       completing.length === 0
         ? []
@@ -59,7 +62,7 @@ export function createStore(pool: Pool): WriteBatch {
       return await store(organizationId, rows);
     } catch (error) {
       if (isPassing(error) || !(error instanceof DatabaseError)) throw error;
-      if (rows.length === 1) return [{ kind: "refused", sqlState: error.code ?? "unknown" }];
+      if (rows.length === 1) return [refusalOf(error)];
     }
     const outcomes: WriteOutcome[] = [];
     for (const row of rows) outcomes.push(await storeAlone(store, organizationId, row));
@@ -78,8 +81,14 @@ async function storeAlone(
     );
   } catch (error) {
     if (isPassing(error) || !(error instanceof DatabaseError)) return { kind: "failed", error };
-    return { kind: "refused", sqlState: error.code ?? "unknown" };
+    return refusalOf(error);
   }
+}
+
+/** A row whose key has been pruned since, and which is there all the same, is a very late repeat. */
+function refusalOf(error: DatabaseError): WriteOutcome {
+  if (error.code === UNIQUE_VIOLATION) return { kind: "duplicate" };
+  return { kind: "refused", sqlState: error.code ?? "unknown" };
 }
 
 /** PostgreSQL reports a row no partition takes as a check violation that names no constraint. */

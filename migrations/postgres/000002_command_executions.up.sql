@@ -141,15 +141,16 @@ create policy system_jobs on ingest_keys to netra_system using (true) with check
 grant select, insert on ingest_keys to netra_app;
 grant select, delete on ingest_keys to netra_system;
 
--- What the analytics copy does not have yet: written in the statement that stores the execution, sealed into immutable
--- batches by the relay, deleted once delivered.
+-- What the analytics copy does not have yet: one row for each statement that stored executions, written by that statement,
+-- sealed into immutable batches by the relay, deleted once delivered.
 create table analytics_outbox (
   seq bigint generated always as identity primary key,
   organization_id uuid not null,
-  execution_id uuid not null,
-  execution_timestamp timestamptz not null,
+  execution_ids uuid[] not null,
+  execution_timestamps timestamptz[] not null,
   batch bigint,
-  created_at timestamptz not null default current_timestamp
+  created_at timestamptz not null default current_timestamp,
+  check (cardinality(execution_ids) = cardinality(execution_timestamps) and cardinality(execution_ids) > 0)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 
 create index idx_analytics_outbox_batch on analytics_outbox (batch) where batch is not null;

@@ -5,17 +5,27 @@ import type { Sql } from "./pool.ts";
 const SEAL = `
 with batch as (
   select nextval('analytics_batch') as number
-), picked as materialized (
-  select seq from analytics_outbox where batch is null order by seq limit $1 for update skip locked
+), waiting as materialized (
+  select seq, cardinality(execution_ids) as size
+  from analytics_outbox
+  where batch is null
+  order by seq limit $1
+  for update skip locked
+), picked as (
+  select seq from (select seq, size, sum(size) over (order by seq) as total from waiting) counted
+  where total - size < $1
 )
 update analytics_outbox o set batch = batch.number
 from batch, picked
 where o.seq = picked.seq
 returning o.batch`;
 
-/** Seals up to `rowsMax` waiting rows into a new batch, immutable from then on. Returns whether there were any. */
-export async function sealBatch(sql: Sql, rowsMax: number): Promise<boolean> {
-  const result = await sql.query({ text: SEAL, values: [rowsMax] });
+/**
+ * Seals what waits into a new batch, immutable from then on: statements in order, until they hold `executionsMax` or a
+ * little more. Returns whether there were any.
+ */
+export async function sealBatch(sql: Sql, executionsMax: number): Promise<boolean> {
+  const result = await sql.query({ text: SEAL, values: [executionsMax] });
   return (result.rowCount ?? 0) > 0;
 }
 
@@ -40,8 +50,9 @@ export async function claimBatch(sql: Sql, except: readonly number[]): Promise<n
 
 // The lateral look-up keeps the plan at one index probe a row, however wrong the statistics of a busy queue are.
 const FETCH = `
-select o.execution_id, o.organization_id, e.line
+select x.id as execution_id, o.organization_id, e.line
 from analytics_outbox o
+  cross join lateral unnest(o.execution_ids, o.execution_timestamps) with ordinality as x(id, timestamp, position)
   left join lateral (
     select json_build_object(
       'organization_id', e.organization_id,
@@ -85,11 +96,11 @@ from analytics_outbox o
       'output_characteristics', (e.output_characteristics - 'requests')::text
     )::text as line
     from command_executions e
-    where e.organization_id = o.organization_id and e.id = o.execution_id and e.timestamp = o.execution_timestamp
+    where e.organization_id = o.organization_id and e.id = x.id and e.timestamp = x.timestamp
     limit 1
   ) e on true
 where o.batch = $1
-order by o.seq`;
+order by o.seq, x.position`;
 
 export interface OutboxRow {
   execution_id: string;
@@ -109,16 +120,21 @@ export async function deleteBatch(sql: Sql, batch: number): Promise<void> {
 }
 
 const COUNT_OF_ORGANIZATION = `
-select count(*) as waiting
-from (select 1 from analytics_outbox where organization_id = current_organization_id() limit $1) bounded`;
+select coalesce(sum(size), 0)::bigint as waiting
+from (
+  select cardinality(execution_ids) as size from analytics_outbox
+  where organization_id = current_organization_id()
+  limit $1
+) bounded`;
 
-/** How many executions of the current organization the analytics copy lacks, counted up to `max`. */
-export async function countWaiting(sql: Sql, max: number): Promise<number> {
-  const { rows } = await sql.query<{ waiting: number }>({ text: COUNT_OF_ORGANIZATION, values: [max] });
+/** How many executions of the current organization the analytics copy lacks; looks at `rowsMax` statements at most. */
+export async function countWaiting(sql: Sql, rowsMax: number): Promise<number> {
+  const { rows } = await sql.query<{ waiting: number }>({ text: COUNT_OF_ORGANIZATION, values: [rowsMax] });
   return rows[0]?.waiting ?? 0;
 }
 
-const COUNT = "select count(*) as waiting, min(created_at) as oldest from analytics_outbox";
+const COUNT =
+  "select coalesce(sum(cardinality(execution_ids)), 0)::bigint as waiting, min(created_at) as oldest from analytics_outbox";
 
 /** How much the analytics copy lacks, and since when. */
 export async function countOutbox(sql: Sql): Promise<{ waiting: number; oldest: Date | null }> {

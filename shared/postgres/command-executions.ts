@@ -112,11 +112,12 @@ with tenant as materialized (
 ), stored as (
   insert into command_executions (organization_id, ${COLUMNS.join(", ")})
   select organization_id, ${COLUMNS.join(", ")} from incoming where id in (select id from new_key)
-  on conflict do nothing
   returning id, timestamp, status, organization_id
 ), queued as (
-  insert into analytics_outbox (organization_id, execution_id, execution_timestamp)
-  select organization_id, id, timestamp from stored where status <> 'pending'
+  insert into analytics_outbox (organization_id, execution_ids, execution_timestamps)
+  select organization_id, array_agg(id), array_agg(timestamp) from stored
+  where status <> 'pending'
+  group by organization_id
 )
 select id from incoming where id not in (select id from stored)`;
 
@@ -160,8 +161,8 @@ with incoming as materialized (
     and e.status = 'pending' and r.status <> 'pending'
   returning e.id, e.timestamp, e.organization_id
 ), queued as (
-  insert into analytics_outbox (organization_id, execution_id, execution_timestamp)
-  select organization_id, id, timestamp from completed
+  insert into analytics_outbox (organization_id, execution_ids, execution_timestamps)
+  select organization_id, array_agg(id), array_agg(timestamp) from completed group by organization_id
 )
 select id from completed`;
 

@@ -71,6 +71,19 @@ describe("storing", () => {
     await rowOf(execution.id);
   });
 
+  it("counts a very late repeat, whose key has been pruned, as a duplicate, and stores what comes with it", async () => {
+    const [late, fresh] = [makeExecution(), makeExecution()];
+    await ingest.post(late);
+    await asOwner(ingest.databases.adminDatabaseUrl, (sql) =>
+      sql.query("delete from ingest_keys where id = $1", [late.id]),
+    );
+    expect((await ingest.post({ executions: [late, fresh] })).body).toMatchObject({
+      accepted: 1,
+      duplicates: 1,
+    });
+    await rowOf(late.id);
+  });
+
   it("stores an id that stands in one body twice once", async () => {
     const execution = makeExecution();
     const { body } = await ingest.post({ executions: [execution, execution, execution] });

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { v5 as uuid } from "uuid";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -146,7 +146,7 @@ describe("an import on the machine of a run", () => {
     const { scene, tokens, session } = makeScene({ gate });
     const { netra, importNow, importLater, ledger, stage, transcript } = await setUp(scene);
     const run = netra(["run", "--", "claude", "-p", "tidy up", ...format]);
-    await until(() => hasReply(transcript(session)));
+    await until(() => hasWritten(transcript(session)));
 
     expect(await importNow()).toMatchObject({ accepted: 0, skipped: { under_way: 1, recorded_by_run: 0 } });
     expect(await importLater()).toMatchObject({ skipped: { underWay: 1 }, sentRequests: 0 });
@@ -164,7 +164,7 @@ describe("an import on the machine of a run", () => {
     const path = transcript(session);
     talk(path, session, "before", Date.now() - HOUR_MS, 1_000);
     const run = netra(["run", "tidy up", "--", "--resume", session]);
-    await until(() => hasReply(path));
+    await until(() => hasWritten(path));
     talk(path, session, "during", Date.now(), 100);
     writeFileSync(gate, "");
     await run.ended;
@@ -205,7 +205,7 @@ describe("an import on the machine of a run", () => {
       const { scene, tokens, session } = makeScene({ end: false });
       const { netra, importLater, ledger, transcript, stage } = await setUp(scene);
       const run = netra(["run", "tidy up"]);
-      await until(() => hasReply(transcript(session)));
+      await until(() => hasWritten(transcript(session)));
       run.process.kill(signal);
       await until(() => readdirSync(join(stage.stateFolder, "pending")).length === 0);
       await until(() => readdirSync(join(stage.stateFolder, "spool/claimed")).length === 0);
@@ -274,10 +274,8 @@ function setStageFolder(): string {
   return stage.folder;
 }
 
-function hasReply(path: string): boolean {
-  try {
-    return readFileSync(path, "utf8").includes('"msg_run');
-  } catch {
-    return false;
-  }
+/** True once the run has written all of its transcript. */
+function hasWritten(transcript: string): boolean {
+  const agents = transcript.replace(/\.jsonl$/, "/subagents/agent-1.jsonl");
+  return existsSync(agents) && readFileSync(agents, "utf8").endsWith("\n");
 }
