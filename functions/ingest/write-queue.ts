@@ -36,7 +36,7 @@ export interface WriteQueue {
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, QueuedRow[]>();
-  const writing = new Set<string>();
+  const writing = new Map<string, Set<string>>();
   let queued = 0;
   let inFlight = 0;
   let scheduled = false;
@@ -56,22 +56,27 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
 
   function flush(): void {
     // One turn for each organization that waits: a large import of one holds up no other.
+    let sent = false;
     for (const organizationId of Array.from(waiting.keys())) {
       if (!hasRoom()) return;
       const batch = take(organizationId);
-      if (batch.length > 0) void send(organizationId, batch);
+      if (batch.length === 0) continue;
+      void send(organizationId, batch);
+      sent = true;
     }
+    if (sent) schedule();
   }
 
   function take(organizationId: string): QueuedRow[] {
     const rows = waiting.get(organizationId) ?? [];
     waiting.delete(organizationId);
+    const ids = writing.get(organizationId) ?? new Set();
+    writing.set(organizationId, ids);
     const batch: QueuedRow[] = [];
     const rest: QueuedRow[] = [];
     for (const item of rows) {
-      const key = keyOf(item);
-      if (batch.length < options.batchRowsMax && !writing.has(key)) {
-        writing.add(key);
+      if (batch.length < options.batchRowsMax && !ids.has(item.row.id)) {
+        ids.add(item.row.id);
         batch.push(item);
       } else {
         rest.push(item);
@@ -86,10 +91,12 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     inFlight += 1;
     const outcomes = await outcomesOf(options.write, organizationId, batch);
     inFlight -= 1;
+    const ids = writing.get(organizationId);
     for (const [index, item] of batch.entries()) {
-      writing.delete(keyOf(item));
+      ids?.delete(item.row.id);
       item.settle(outcomes[index] ?? { kind: "failed", error: new Error("a row has no outcome") });
     }
+    if (ids?.size === 0) writing.delete(organizationId);
     schedule();
   }
 
@@ -121,8 +128,4 @@ async function outcomesOf(
   } catch (error) {
     return batch.map(() => ({ kind: "failed", error }));
   }
-}
-
-function keyOf(item: QueuedRow): string {
-  return `${item.organizationId} ${item.row.id}`;
 }
