@@ -12,27 +12,31 @@ import {
   type Usage,
 } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+
+type MeasureColumns = Pick<
+  ExecutionRow,
+  | "total_tokens"
+  | "input_tokens"
+  | "output_tokens"
+  | "cached_tokens"
+  | "cache_write_5m_tokens"
+  | "cache_write_1h_tokens"
+  | "fresh_tokens"
+  | "cache_hit_rate"
+  | "cost_usd"
+  | "fresh_cost_usd"
+  | "cache_savings_usd"
+  | "reported_cost_usd"
+  | "cost_basis"
+  | "price_version"
+>;
 
 /** What is derived from an execution's tokens. Unknown is null: tokens nobody told, costs nobody can compute. */
 export interface Measures {
   usage: Usage | null;
   model: string | null;
-  total_tokens: number | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
-  cached_tokens: number | null;
-  cache_write_5m_tokens: number | null;
-  cache_write_1h_tokens: number | null;
-  fresh_tokens: number | null;
-  cache_hit_rate: number | null;
-  /** Money in whole pico-dollars. */
-  cost_usd: bigint | null;
-  fresh_cost_usd: bigint | null;
-  cache_savings_usd: bigint | null;
-  /** What the agent itself said; kept whatever we compute. */
-  reported_cost_usd: bigint | null;
-  cost_basis: "reported" | "computed" | "unpriced" | null;
-  price_version: string | null;
+  columns: MeasureColumns;
   warnings: Fault[];
 }
 
@@ -44,15 +48,35 @@ export function measureExecution(execution: Execution): Measures {
   const warnings: Fault[] = [];
   const usage = usageOf(execution, warnings);
   const model = modelOf(execution);
-  const reported_cost_usd = reportedCost(execution);
+  const computed = computedCost(execution, usage, model, warnings);
+  const reported = reportedCost(execution);
+  const basis = costBasis(execution, model, computed, reported);
+  const total = usage === null ? null : totalTokens(usage);
   return {
     usage,
     model,
-    reported_cost_usd,
-    ...tokensOf(usage),
-    ...costOf(execution, usage, model, warnings),
+    columns: {
+      total_tokens: total,
+      input_tokens: usage?.input_tokens ?? null,
+      output_tokens: usage?.output_tokens ?? null,
+      cached_tokens: usage?.cache_read_tokens ?? null,
+      cache_write_5m_tokens: usage?.cache_write_5m_tokens ?? null,
+      cache_write_1h_tokens: usage?.cache_write_1h_tokens ?? null,
+      fresh_tokens: usage === null || total === null ? null : total - usage.cache_read_tokens,
+      cache_hit_rate: usage === null || total === null ? null : hitRate(usage.cache_read_tokens, total),
+      cost_usd: computed?.costPico ?? (basis === "reported" ? reported : null),
+      fresh_cost_usd: computed?.freshPico ?? null,
+      cache_savings_usd: computed?.savingsPico ?? null,
+      reported_cost_usd: reported,
+      cost_basis: basis,
+      price_version: computed === null ? null : PRICE_VERSION,
+    },
     warnings,
   };
+}
+
+function hitRate(cached: number, total: number): number {
+  return total === 0 ? 0 : (cached / total) * 100;
 }
 
 function usageOf(execution: Execution, warnings: Fault[]): Usage | null {
@@ -78,65 +102,22 @@ function modelOf(execution: Execution): string | null {
   return most?.[0] ?? null;
 }
 
-function tokensOf(usage: Usage | null) {
-  if (usage === null) {
-    return {
-      total_tokens: null,
-      input_tokens: null,
-      output_tokens: null,
-      cached_tokens: null,
-      cache_write_5m_tokens: null,
-      cache_write_1h_tokens: null,
-      fresh_tokens: null,
-      cache_hit_rate: null,
-    };
-  }
-  const total = totalTokens(usage);
-  return {
-    total_tokens: total,
-    input_tokens: usage.input_tokens,
-    output_tokens: usage.output_tokens,
-    cached_tokens: usage.cache_read_tokens,
-    cache_write_5m_tokens: usage.cache_write_5m_tokens,
-    cache_write_1h_tokens: usage.cache_write_1h_tokens,
-    fresh_tokens: total - usage.cache_read_tokens,
-    cache_hit_rate: total === 0 ? 0 : (usage.cache_read_tokens / total) * 100,
-  };
-}
-
 function reportedCost(execution: Execution): bigint | null {
   const reported = execution.reported_cost_usd ?? null;
   return reported === null ? null : parseUsd(String(reported));
 }
 
-type CostColumns = Pick<
-  Measures,
-  "cost_usd" | "fresh_cost_usd" | "cache_savings_usd" | "cost_basis" | "price_version"
->;
-
-function costOf(
+function costBasis(
   execution: Execution,
-  usage: Usage | null,
   model: string | null,
-  warnings: Fault[],
-): CostColumns {
-  const computed = computedCost(execution, usage, model, warnings);
-  if (computed !== null) {
-    return {
-      cost_usd: computed.costPico,
-      fresh_cost_usd: computed.freshPico,
-      cache_savings_usd: computed.savingsPico,
-      cost_basis: "computed",
-      price_version: PRICE_VERSION,
-    };
-  }
-  const unknown = { fresh_cost_usd: null, cache_savings_usd: null, price_version: null };
-  if (execution.status === "pending") return { ...unknown, cost_usd: null, cost_basis: null };
+  computed: RequestCost | null,
+  reported: bigint | null,
+): "reported" | "computed" | "unpriced" | null {
+  if (computed !== null) return "computed";
+  if (execution.status === "pending") return null;
   // What an agent charges for a model we do not know may be a guess of its own: it is kept beside, not believed.
-  const reported = reportedCost(execution);
-  const believable = reported !== null && (model === null || findPrice(model, execution.timestamp) !== null);
-  if (believable) return { ...unknown, cost_usd: reported, cost_basis: "reported" };
-  return { ...unknown, cost_usd: null, cost_basis: "unpriced" };
+  const isKnown = model === null || findPrice(model, execution.timestamp) !== null;
+  return reported !== null && isKnown ? "reported" : "unpriced";
 }
 
 function computedCost(

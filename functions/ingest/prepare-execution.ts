@@ -2,6 +2,7 @@ import { executionInput, LIMITS, type Execution } from "../../shared/agent/execu
 import { maskDeep } from "../../shared/agent/mask-deep.ts";
 import { maskSecrets } from "../../shared/agent/mask-secrets.ts";
 import { parseCommand } from "../../shared/agent/parse-command.ts";
+import type { Usage } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { cleanText } from "./clean-text.ts";
@@ -37,8 +38,8 @@ export function prepareExecution(record: RawRecord, options: PrepareOptions): Pr
 function rowOf(execution: Execution, timestamp: number, userId: string, changed: readonly Fault[]): Prepared {
   const command = maskSecrets(execution.command);
   const { base, args, features } = parseCommand(command);
-  const { usage, model, warnings, ...measures } = measureExecution(execution);
-  const requests = execution.requests ?? null;
+  const { usage, model, columns, warnings } = measureExecution(execution);
+  const session = execution.session ? maskDeep(execution.session) : null;
   const row: ExecutionRow = {
     id: execution.id.toLowerCase(),
     timestamp,
@@ -46,26 +47,36 @@ function rowOf(execution: Execution, timestamp: number, userId: string, changed:
     batch_id: execution.batch_id ?? null,
     execution_sequence: execution.execution_sequence ?? null,
     source: execution.source,
-    session_id: execution.session?.session_id ?? null,
+    session_id: typeof session?.["session_id"] === "string" ? session["session_id"] : null,
     command_raw: command,
     command_base: base,
     command_args: args,
     command_features: features,
     workspace_context: execution.workspace ? maskDeep(execution.workspace) : null,
-    session_context: execution.session ? maskDeep(execution.session) : null,
+    session_context: session,
     execution_time_ms: execution.execution_time_ms ?? null,
     tool_calls: execution.tool_calls ?? null,
     status: execution.status,
     error_message: execution.error_message ? maskSecrets(execution.error_message) : null,
-    output_characteristics: {
-      ...(execution.output ? maskDeep(execution.output) : {}),
-      ...(usage === null ? {} : { usage }),
-      ...(requests === null ? {} : { requests }),
-    },
-    model_version: model,
-    ...measures,
+    output_characteristics: outputOf(execution, usage),
+    model_version: model === null ? null : maskSecrets(model),
+    ...columns,
   };
   return { kind: "row", row, warnings: [...changed, ...warnings] };
+}
+
+/** What the sender tells of the outcome, and the tokens that totals and cost can be computed from again. */
+function outputOf(execution: Execution, usage: Usage | null): Record<string, unknown> {
+  const output = execution.output ? maskDeep(execution.output) : {};
+  if (usage !== null) output["usage"] = usage;
+  if (execution.requests) {
+    output["requests"] = execution.requests.map((request) => ({
+      ...request,
+      id: maskSecrets(request.id),
+      model: maskSecrets(request.model),
+    }));
+  }
+  return output;
 }
 
 const OLDEST_MS = Date.parse(LIMITS.oldest);
