@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** All faults of the environment at once, by variable name; values are never shown because they may be secrets. */
-export class ConfigError extends Error {
+class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {

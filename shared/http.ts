@@ -19,7 +19,7 @@ export interface HttpRequest {
   note: (fields: LogFields) => void;
 }
 
-export interface Reply {
+interface Reply {
   status: number;
   body: unknown;
   headers?: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-export type Severity = "DEBUG" | "INFO" | "NOTICE" | "WARNING" | "ERROR" | "CRITICAL";
+type Severity = "DEBUG" | "INFO" | "NOTICE" | "WARNING" | "ERROR" | "CRITICAL";
 export type LogFields = Readonly<Record<string, unknown>>;
 export type Log = (severity: Severity, message: string, fields?: LogFields) => void;
 

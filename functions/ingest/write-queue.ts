@@ -6,7 +6,7 @@ export type WriteOutcome =
   | { kind: "refused"; sqlState: string }
   | { kind: "failed"; error: unknown };
 
-export interface QueuedRow {
+interface QueuedRow {
   organizationId: string;
   row: ExecutionRow;
   settle: (outcome: WriteOutcome) => void;

@@ -2,8 +2,6 @@ import { findPrice, type FindPrice, type Price } from "./find-price.ts";
 import { PICO_PER_WEB_SEARCH, US_INFERENCE_PERCENT } from "./prices.ts";
 import { promptTokens, type Usage } from "./usage.ts";
 
-export { formatUsd } from "./usd.ts";
-
 /** What one model request is billed by. A request, not a run: tiers look at the size of a single prompt. */
 export interface BilledRequest {
   readonly model: string;

@@ -70,7 +70,7 @@ const session = z
   .catchall(scalar)
   .refine(fewFields, tooManyFields);
 
-export const EXECUTION_STATUSES = ["pending", "completed", "failed", "timeout"] as const;
+const EXECUTION_STATUSES = ["pending", "completed", "failed", "timeout"] as const;
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
 export const executionInput = z.strictObject({

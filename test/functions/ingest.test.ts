@@ -358,7 +358,7 @@ describe("refusing", () => {
       headers: { authorization: `Bearer ${ingest.tenant.key}`, "content-type": "application/json" },
       body: stream,
       duplex: "half",
-    } as RequestInit);
+    });
     expect(response.status).toBe(413);
     expect((await ingest.post(makeExecution())).status).toBe(200);
   });
