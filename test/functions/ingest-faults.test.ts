@@ -1,11 +1,14 @@
+import { readFile } from "node:fs/promises";
+import { platform } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { createClient } from "@clickhouse/client";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ExecutionInput } from "../../shared/agent/execution.ts";
 import { createDatabases } from "../helpers/databases.ts";
 import { startOwnClickHouse, startOwnPostgres } from "../helpers/embedded-servers.ts";
 import { type FunctionProcess, startFunctionProcess } from "../helpers/function-process.ts";
-import { type Answer, type Ingest, postJson, startIngest } from "../helpers/ingest.ts";
+import { type Answer, type Ingest, postBytes, postJson, startIngest } from "../helpers/ingest.ts";
 import { makeExecution } from "../helpers/make-execution.ts";
 import { asOwner, createTenant } from "../helpers/tenant.ts";
 
@@ -176,6 +179,43 @@ describe("the process", () => {
     expect([...new Set(codes)].filter((code) => code !== "ECONNREFUSED")).toEqual([]);
     expect(await missingFromLedger(databases.adminDatabaseUrl, load.acknowledged)).toEqual([]);
   });
+});
+
+describe("hostile bodies", () => {
+  it.skipIf(platform() !== "linux")(
+    "cost no memory: gzip bombs and endless bodies are refused while the process stays small",
+    async () => {
+      const { process, key } = await startProcess();
+      const bomb = gzipSync(Buffer.alloc(512 * 1024 * 1024));
+      const chunk = new Uint8Array(1024 * 1024).fill(91);
+      const endless = (): ReadableStream => {
+        let sent = 0;
+        return new ReadableStream({
+          pull(controller) {
+            sent += 1;
+            if (sent > 40) controller.close();
+            else controller.enqueue(chunk);
+          },
+        });
+      };
+      const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+      for (let rounds = 0; rounds < 3; rounds += 1) {
+        const answers = await Promise.all([
+          postBytes(process.url, key, bomb, {
+            "content-type": "application/json",
+            "content-encoding": "gzip",
+          }),
+          fetch(`${process.url}/v1/executions`, { method: "POST", headers, body: endless(), duplex: "half" }),
+        ]);
+        expect(answers.map((answer) => answer.status)).toEqual([413, 413]);
+      }
+      // The largest the process has ever been; unguarded, one of these bodies takes it over half a gigabyte.
+      const peakKb = /VmHWM:\s+(\d+) kB/.exec(
+        await readFile(`/proc/${process.child.pid}/status`, "utf8"),
+      )?.[1];
+      expect(Number(peakKb)).toBeLessThan(350 * 1024);
+    },
+  );
 });
 
 describe("the stores", () => {

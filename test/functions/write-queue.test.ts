@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { createWriteQueue, type WriteOutcome } from "../../functions/ingest/write-queue.ts";
+import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
+import { makeRow } from "../helpers/make-row.ts";
+
+/** What this file guards: who shares a batch with whom, and that every row gets its own outcome. */
+interface Written {
+  organizationId: string;
+  ids: string[];
+  finish: (outcomes?: WriteOutcome[]) => void;
+  fail: (error: Error) => void;
+}
+
+function startQueue(options: { batchRowsMax?: number; queuedRowsMax?: number; inFlightMax?: number } = {}) {
+  const written: Written[] = [];
+  const outcomes = new Map<string, WriteOutcome["kind"]>();
+  const queue = createWriteQueue({
+    inFlight: 2,
+    inFlightMax: options.inFlightMax ?? 4,
+    batchRowsMax: options.batchRowsMax ?? 10,
+    queuedRowsMax: options.queuedRowsMax ?? 100,
+    write: (organizationId, rows) =>
+      new Promise((resolve, reject) => {
+        written.push({
+          organizationId,
+          ids: rows.map((row) => row.id),
+          finish: (given) => resolve(given ?? rows.map(() => ({ kind: "accepted" }))),
+          fail: reject,
+        });
+      }),
+  });
+  const add = (organizationId: string, rows: readonly ExecutionRow[]): boolean =>
+    queue.add(
+      rows.map((row) => ({
+        organizationId,
+        row,
+        settle: (outcome) => void outcomes.set(row.id, outcome.kind),
+      })),
+    );
+  return { written, outcomes, add };
+}
+
+/** Lets everything happen that needs no more than a few turns of the event loop. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const rowsNamed = (...ids: string[]): ExecutionRow[] => ids.map((id) => makeRow({ id }));
+
+describe("the write queue", () => {
+  it("puts what comes in within one turn into one batch", async () => {
+    const { written, add } = startQueue();
+    add("a", rowsNamed("1"));
+    add("a", rowsNamed("2", "3"));
+    await settle();
+    expect(written.map((batch) => batch.ids)).toEqual([["1", "2", "3"]]);
+  });
+
+  it("never mixes organizations, and gives each a turn", async () => {
+    const { written, add } = startQueue({ batchRowsMax: 2 });
+    add("a", rowsNamed("1", "2", "3", "4", "5", "6"));
+    add("b", rowsNamed("7"));
+    await settle();
+    expect(written.slice(0, 2).map((batch) => [batch.organizationId, ...batch.ids])).toEqual([
+      ["a", "1", "2"],
+      ["b", "7"],
+    ]);
+  });
+
+  it("sends a partial batch only while fewer than two are on their way, full ones up to the limit", async () => {
+    const { written, add } = startQueue({ batchRowsMax: 2, inFlightMax: 3 });
+    for (const id of ["1", "2", "3", "4", "5", "6", "7", "8", "9"]) add("a", rowsNamed(id));
+    await settle();
+    expect(written.map((batch) => batch.ids)).toEqual([
+      ["1", "2"],
+      ["3", "4"],
+      ["5", "6"],
+    ]);
+    written[0]?.finish();
+    await settle();
+    expect(written[3]?.ids).toEqual(["7", "8"]);
+    written[1]?.finish();
+    await settle();
+    expect(written).toHaveLength(4);
+    written[2]?.finish();
+    await settle();
+    expect(written[4]?.ids).toEqual(["9"]);
+  });
+
+  it("keeps a second row of an id back until the first has its outcome", async () => {
+    const { written, add } = startQueue();
+    add("a", rowsNamed("1", "1", "2"));
+    await settle();
+    expect(written.map((batch) => batch.ids)).toEqual([["1", "2"]]);
+    written[0]?.finish();
+    await settle();
+    expect(written[1]?.ids).toEqual(["1"]);
+  });
+
+  it("takes the same id of two organizations side by side", async () => {
+    const { written, add } = startQueue();
+    add("a", rowsNamed("1"));
+    add("b", rowsNamed("1"));
+    await settle();
+    expect(written.map((batch) => batch.organizationId)).toEqual(["a", "b"]);
+  });
+
+  it("gives each row its own outcome, and all of a batch the failure that ended it", async () => {
+    const { written, outcomes, add } = startQueue();
+    add("a", rowsNamed("1", "2"));
+    await settle();
+    written[0]?.finish([{ kind: "duplicate" }, { kind: "refused", sqlState: "23514" }]);
+    await settle();
+    add("a", rowsNamed("3"));
+    await settle();
+    written[1]?.fail(new Error("gone"));
+    await settle();
+    expect(Object.fromEntries(outcomes)).toEqual({ 1: "duplicate", 2: "refused", 3: "failed" });
+  });
+
+  it("takes no more than it has room for", () => {
+    const { add } = startQueue({ queuedRowsMax: 3 });
+    expect(add("a", rowsNamed("1", "2"))).toBe(true);
+    expect(add("a", rowsNamed("3", "4"))).toBe(false);
+    expect(add("a", rowsNamed("5"))).toBe(true);
+  });
+});
