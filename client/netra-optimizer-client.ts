@@ -44,7 +44,11 @@ const LIMITS = {
 
 const NO_PENDING: PendingRun = { write: () => {}, remove: () => {} };
 
-/** The single entry point for running a coding agent: runs it, measures it and puts it into the ledger. */
+/**
+ * The single entry point for running a coding agent: runs it, measures it and puts it into the ledger. Import this file
+ * by its path from a checkout, with Node 24; Node strips no types below node_modules, so from there use the `netra`
+ * command, whose `netra run --json` prints the same result.
+ */
 export class NetraOptimizerClient {
   readonly #options: ClientOptions;
   readonly #env: Environment;

@@ -13,13 +13,7 @@ import { privateFolder } from "./state-dir.ts";
  * out. A note is there before the record is sent and goes when the server rejects it. It is kept for 90 days from the
  * run or from the last import that met it: transcripts live for 30 days, those of resumed sessions longer.
  */
-const counts = z.tuple([
-  z.int().min(0),
-  z.int().min(0),
-  z.int().min(0),
-  z.int().min(0),
-  z.int().min(0),
-]);
+const counts = z.tuple([z.int().min(0), z.int().min(0), z.int().min(0), z.int().min(0), z.int().min(0)]);
 const runNote = z.object({
   netraRun: z.literal(1),
   execution: z.string(),

@@ -35,7 +35,7 @@ async function run(options: StartOptions, report: Report, signal: AbortSignal): 
   try {
     const { url, apiKey, organization } = stack.connection;
     report.line(
-      `\n${organization}, the last 12 months:\n${await describeLedger(stack.connection, new Date())}\n`,
+      `\n${organization}, the last 12 months:\n\n${await describeLedger(stack.connection, new Date())}\n`,
     );
     report.line(describeAddresses(stack.connection, options.dataDirectory, stack.logFile));
     process.stdout.write(`${JSON.stringify({ netra: "ready", url, apiKey, organization })}\n`);

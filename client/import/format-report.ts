@@ -41,7 +41,8 @@ export function formatReport(report: ImportReport, dryRun: boolean): string {
       `${count(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens)} cache writes`,
   ];
   if (skipped.alreadySent > 0) lines.push(`sent earlier: ${count(skipped.alreadySent)}`);
-  if (skipped.recordedByRun > 0) lines.push(`${prompts(skipped.recordedByRun)} recorded by netra run already`);
+  if (skipped.recordedByRun > 0)
+    lines.push(`${prompts(skipped.recordedByRun)} recorded by netra run already`);
   if (skipped.underWay > 0) {
     lines.push(`${prompts(skipped.underWay)} left for later: netra run is under way`);
   }

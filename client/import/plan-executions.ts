@@ -117,7 +117,11 @@ async function* plan(
       yield { kind: "continuation", records: buildFinished(continued), sent };
     } else {
       const records = buildFinished({ ...draft, calls: fresh.calls, continues: ranAs });
-      yield { kind: ranAs === null ? "finished" : "continuation", records, sent: { id, finished: true, requests: fresh.accounts } };
+      yield {
+        kind: ranAs === null ? "finished" : "continuation",
+        records,
+        sent: { id, finished: true, requests: fresh.accounts },
+      };
     }
   }
 }

@@ -127,7 +127,7 @@ describe("the first start", () => {
     expect(first.stdout().trimEnd().split("\n")).toHaveLength(1);
     expect(one.organization).toMatch(/demo/i);
     expect(first.stderr()).toMatch(/Importing demo data/);
-    expect(first.stderr()).toMatch(/by model[\s\S]*claude-[\s\S]*by command/);
+    expect(first.stderr()).toMatch(/model  +runs[\s\S]*claude-[\s\S]*command  +runs[\s\S]*total/);
     const executions = await countExecutions(one);
     expect(executions).toBeGreaterThan(1_000);
 
