@@ -11,7 +11,7 @@ import type { ModelCall } from "./request-index.ts";
 import { usageBeyond } from "./usage-kinds.ts";
 
 /** What `netra run` knows of a prompt that was found in a transcript. */
-export type Recording =
+type Recording =
   | { readonly kind: "none" }
   /** A run that is under way will record it, or may. */
   | { readonly kind: "under-way" }
