@@ -45,9 +45,8 @@ const LIMITS = {
 const NO_PENDING: PendingRun = { write: () => {}, remove: () => {} };
 
 /**
- * The single entry point for running a coding agent: runs it, measures it and puts it into the ledger. Import this file
- * by its path from a checkout, with Node 24; Node strips no types below node_modules, so from there use the `netra`
- * command, whose `netra run --json` prints the same result.
+ * The single entry point for running a coding agent: runs it, measures it and puts it into the ledger. Runs on Node 24
+ * from a checkout, by its path or as "netra" after `npm install ../netra`, which links it: no types are stripped in a copy.
  */
 export class NetraOptimizerClient {
   readonly #options: ClientOptions;

@@ -20,18 +20,28 @@ declare
   first_day constant date := date_trunc('month', moment)::date;
   next_month constant date := (first_day + interval '1 month')::date;
   partition constant text := 'command_executions_' || to_char(first_day, 'YYYY_MM');
+  is_attached boolean := exists (
+    select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'command_executions'::regclass and c.relname = partition
+  );
 begin
   if moment < timestamptz '2020-01-01' or moment >= now() + interval '6 months' then
     raise exception 'no partition is made for %: executions are kept from 2020 to six months ahead', moment
       using errcode = 'datetime_field_overflow';
   end if;
-  if to_regclass(partition) is not null then
+  if is_attached then
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtext('command_executions partitions'));
-  -- to_regclass may still remember that there was none; a look into the catalog does not.
-  if exists (select from pg_class where relname = partition and relnamespace = 'public'::regnamespace) then
+  select exists (select from pg_inherits where inhrelid = c.oid and inhparent = 'command_executions'::regclass)
+  into is_attached
+  from pg_class c
+  where c.relname = partition and c.relnamespace = 'public'::regnamespace;
+  if is_attached then
     return null;
+  end if;
+  if found then
+    raise exception 'the executions of % have been archived', to_char(first_day, 'YYYY-MM') using errcode = 'NT001';
   end if;
   execute format('create table %I (like command_executions including defaults including constraints)', partition);
   execute format(
@@ -85,6 +95,7 @@ create table analytics_outbox (
   organization_id uuid not null,
   execution_ids uuid[] not null,
   execution_timestamps timestamp with time zone[] not null,
+  bytes bigint not null,
   batch bigint,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint analytics_outbox_check CHECK (((cardinality(execution_ids) = cardinality(execution_timestamps)) AND (cardinality(execution_ids) > 0))),
@@ -341,7 +352,11 @@ create policy tenant_isolation on audit_logs as permissive for all to netra_app 
 
 create policy system_jobs on command_executions as permissive for select to netra_system using true;
 
-create policy tenant_isolation on command_executions as permissive for all to netra_app using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
+create policy tenant_adds on command_executions as permissive for insert to netra_app with check (organization_id = current_organization_id());
+
+create policy tenant_completes on command_executions as permissive for update to netra_app using ((organization_id = current_organization_id()) AND ((status)::text = 'pending'::text)) with check (organization_id = current_organization_id());
+
+create policy tenant_reads on command_executions as permissive for select to netra_app using (organization_id = current_organization_id());
 
 create policy system_jobs on command_patterns as permissive for all to netra_system using true with check true;
 

@@ -42,7 +42,9 @@ export function httpHandler(
     const reply = await replyTo(request, id, handle, noted);
     send(response, id, reply);
     const { failure, ...rest } = reply;
-    options.log(rest.status >= 500 ? "ERROR" : "INFO", `${request.method} ${request.path} ${rest.status}`, {
+    // A path nobody serves may hold anything, a key pasted into it included.
+    const path = rest.status === 404 ? "(unknown path)" : request.path;
+    options.log(rest.status >= 500 ? "ERROR" : "INFO", `${request.method} ${path} ${rest.status}`, {
       request_id: id,
       status: rest.status,
       duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
@@ -96,7 +98,9 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
   if (guard.tooLarge) {
     throw new AppError("too_large", `a body may have at most ${guard.maxBodyBytes} bytes`);
   }
-  const [path = "", search = ""] = request.url.split("?", 2);
+  const mark = request.url.indexOf("?");
+  const path = mark === -1 ? request.url : request.url.slice(0, mark);
+  const search = mark === -1 ? "" : request.url.slice(mark + 1);
   return {
     id,
     method: request.method,

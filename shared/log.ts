@@ -38,6 +38,7 @@ export function describeError(error: unknown): Record<string, unknown> {
 /** Frames without the message: messages of drivers and parsers quote what was sent. */
 function stackFrames(error: Error): string[] {
   return (error.stack ?? "")
+    .replace(error.message, "")
     .split("\n")
     .filter((line) => line.startsWith("    at "))
     .slice(0, 12)

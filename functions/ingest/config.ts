@@ -1,19 +1,24 @@
 import { z } from "zod";
 import { httpUrl, parseConfig, postgresUrl, wholeNumber } from "../../shared/config.ts";
 
-const environment = z.object({
-  DATABASE_URL: postgresUrl,
-  CLICKHOUSE_URL: httpUrl,
-  GOOGLE_CLOUD_PROJECT: z.string().optional(),
-  /** Connections of one instance; the sum over all instances stays below max_connections. */
-  NETRA_DATABASE_CONNECTIONS: wholeNumber(8, 4, 100),
-  /** Full batches stored at the same time; the rest of the connections serve look-ups and the relay. */
-  NETRA_WRITES_IN_FLIGHT: wholeNumber(4, 2, 50),
-  NETRA_REQUESTS_PER_SECOND: wholeNumber(500, 1, 1_000_000),
-  /** How long the last request of a burst waits for the analytics copy. */
-  NETRA_ANALYTICS_WAIT_MS: wholeNumber(100, 0, 10_000),
-  NETRA_ANALYTICS_TIMEOUT_MS: wholeNumber(5_000, 100, 60_000),
-});
+const environment = z
+  .object({
+    DATABASE_URL: postgresUrl,
+    CLICKHOUSE_URL: httpUrl,
+    GOOGLE_CLOUD_PROJECT: z.string().optional(),
+    /** Connections of one instance; the sum over all instances stays below max_connections. */
+    NETRA_DATABASE_CONNECTIONS: wholeNumber(8, 4, 100),
+    /** Full batches stored at the same time; the rest of the connections serve look-ups and the relay. */
+    NETRA_WRITES_IN_FLIGHT: wholeNumber(4, 2, 50),
+    NETRA_REQUESTS_PER_SECOND: wholeNumber(500, 1, 1_000_000),
+    /** How long the last request of a burst waits for the analytics copy. */
+    NETRA_ANALYTICS_WAIT_MS: wholeNumber(100, 0, 10_000),
+    NETRA_ANALYTICS_TIMEOUT_MS: wholeNumber(5_000, 100, 20_000),
+  })
+  .refine((config) => config.NETRA_WRITES_IN_FLIGHT + 2 <= config.NETRA_DATABASE_CONNECTIONS, {
+    path: ["NETRA_WRITES_IN_FLIGHT"],
+    error: "must leave two of NETRA_DATABASE_CONNECTIONS for look-ups and the relay",
+  });
 
 export type IngestConfig = z.output<typeof environment>;
 

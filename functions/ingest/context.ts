@@ -25,6 +25,8 @@ export interface IngestContext {
 const BATCH_ROWS_MAX = 500;
 const WRITES_IN_FLIGHT = 2;
 const QUEUED_ROWS_MAX = 50_000;
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const QUEUED_BYTES_MAX = 128 * 1024 * 1024;
 const BREAKER = { failuresMax: 3, openMs: 30_000 };
 
 /** Everything the function needs, made once for each instance. Nothing connects before the first request. */
@@ -50,6 +52,8 @@ export function createContext(
     inFlightMax: config.NETRA_WRITES_IN_FLIGHT,
     batchRowsMax: BATCH_ROWS_MAX,
     queuedRowsMax: QUEUED_ROWS_MAX,
+    batchBytesMax: BATCH_BYTES_MAX,
+    queuedBytesMax: QUEUED_BYTES_MAX,
   });
   const activity = createActivity(now);
   const relay = createRelay({

@@ -47,25 +47,18 @@ function refuseWhenNothingWasGood(outcome: IngestOutcome): void {
   });
 }
 
-/** Carries what the analytics copy lacks, called by the scheduler; safe to call at any time and twice at once. */
+/**
+ * Carries what the analytics copy lacks, of every organization; called by the scheduler, safe to call at any time and twice
+ * at once. Tells the caller how many executions of its own still wait.
+ */
 function createPostRelay(context: IngestContext): Handle {
   return async (request) => {
-    await context.authenticator.authenticate(request, "admin");
+    const caller = await context.authenticator.authenticate(request, "admin");
     try {
-      const result = await context.relay.drain(RELAY_DEADLINE_MS);
-      request.note(result);
-      return { status: 200, body: result };
-    } catch (cause) {
-      const error = asUnavailable(cause);
-      if (error instanceof AppError) throw error;
-      throw new AppError(
-        "unavailable",
-        "the analytics store does not take the copy; it will be tried again",
-        {
-          cause,
-          retryAfterSeconds: 30,
-        },
-      );
+      request.note({ ...(await context.relay.drain(RELAY_DEADLINE_MS)) });
+      return { status: 200, body: { waiting: await context.relay.countWaiting(caller.organizationId) } };
+    } catch (error) {
+      throw asUnavailable(error);
     }
   };
 }

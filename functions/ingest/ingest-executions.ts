@@ -2,6 +2,7 @@ import type { Caller } from "../../shared/auth.ts";
 import { AppError, type Fault } from "../../shared/errors.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
 import type { IngestContext } from "./context.ts";
+import { ANSWER_FAULTS_MAX } from "./limits.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { prepareExecution, type PrepareOptions } from "./prepare-execution.ts";
 import type { RawBody, RawRecord } from "./read-records.ts";
@@ -16,6 +17,8 @@ export interface IngestOutcome {
   updated: number;
   rejected: { index: number; id: string | null; errors: Fault[] }[];
   warnings: ({ index: number; id: string } & Fault)[];
+  /** How many warnings there were beyond those told. */
+  warnings_omitted?: number;
 }
 
 /** Records that are prepared and queued in one go; then the database and other requests get their turn. */
@@ -24,6 +27,9 @@ const RECORDS_PER_TURN = 250;
 interface Prepared {
   index: number;
   row: ExecutionRow;
+  bytes: number;
+  /** Indexes of records that say the same again: the same id, with nothing left to complete. */
+  copies: number[];
 }
 
 /**
@@ -39,16 +45,21 @@ export async function ingestExecutions(
   const outcome: IngestOutcome = { accepted: 0, duplicates: 0, updated: 0, rejected: [], warnings: [] };
   const options = { userId: caller.userId, needsCleaning: body.needsCleaning, nowMs: context.now() };
   const writes: Promise<[Prepared, WriteOutcome][]>[] = [];
+  const latest = new Map<string, Prepared>();
   for (let from = 0; from < body.records.length; from += RECORDS_PER_TURN) {
     if (from > 0) await turn();
-    const rows = prepare(body.records, from, options, outcome);
+    const rows = prepare(body.records, from, options, outcome, latest);
     if (rows.length > 0) writes.push(write(context, caller.organizationId, rows));
   }
   for (const written of await Promise.all(writes)) {
-    for (const [{ index, row }, result] of written) count(outcome, index, row.id, result);
+    for (const [{ index, row, copies }, result] of written) {
+      count(outcome, index, row.id, result);
+      const copied: WriteOutcome = result.kind === "refused" ? result : { kind: "duplicate" };
+      for (const copy of copies) count(outcome, copy, row.id, copied);
+    }
   }
   outcome.rejected.sort((a, b) => a.index - b.index);
-  return outcome;
+  return bounded(outcome);
 }
 
 function prepare(
@@ -56,6 +67,7 @@ function prepare(
   from: number,
   options: PrepareOptions,
   outcome: IngestOutcome,
+  latest: Map<string, Prepared>,
 ): Prepared[] {
   const rows: Prepared[] = [];
   const to = Math.min(records.length, from + RECORDS_PER_TURN);
@@ -67,9 +79,16 @@ function prepare(
       outcome.rejected.push({ index, id: prepared.id, errors: prepared.errors });
       continue;
     }
-    rows.push({ index, row: prepared.row });
     for (const warning of prepared.warnings)
       outcome.warnings.push({ index, id: prepared.row.id, ...warning });
+    const earlier = latest.get(prepared.row.id);
+    if (earlier !== undefined && (earlier.row.status !== "pending" || prepared.row.status === "pending")) {
+      earlier.copies.push(index);
+      continue;
+    }
+    const row: Prepared = { index, row: prepared.row, bytes: prepared.bytes, copies: [] };
+    latest.set(prepared.row.id, row);
+    rows.push(row);
   }
   return rows;
 }
@@ -90,6 +109,7 @@ function write(
       rows.map((prepared) => ({
         organizationId,
         row: prepared.row,
+        bytes: prepared.bytes,
         settle: (outcome) => settle(prepared, outcome),
       })),
     );
@@ -116,7 +136,7 @@ function count(outcome: IngestOutcome, index: number, id: string | null, result:
       outcome.rejected.push({
         index,
         id,
-        errors: [{ pointer: "", detail: `the ledger refused this record (SQLSTATE ${result.sqlState})` }],
+        errors: [refusal(result.sqlState)],
       });
       break;
     case "failed":
@@ -124,6 +144,31 @@ function count(outcome: IngestOutcome, index: number, id: string | null, result:
     default:
       result satisfies never;
   }
+}
+
+function refusal(sqlState: string): Fault {
+  if (sqlState === "NT001") {
+    return {
+      pointer: "/timestamp",
+      detail: "lies in a month that has been archived; its executions do not change any more",
+    };
+  }
+  return {
+    pointer: "",
+    detail: `holds something the ledger cannot store (SQLSTATE ${sqlState}); send this record to whoever runs it`,
+  };
+}
+
+/** Keeps a small body from having a large answer: past the limit a record's first fault must do, and warnings are counted. */
+function bounded(outcome: IngestOutcome): IngestOutcome {
+  let faults = 0;
+  for (const one of outcome.rejected) {
+    if (faults + one.errors.length > ANSWER_FAULTS_MAX) one.errors = one.errors.slice(0, 1);
+    faults += one.errors.length;
+  }
+  const omitted = outcome.warnings.length - ANSWER_FAULTS_MAX;
+  if (omitted <= 0) return outcome;
+  return { ...outcome, warnings: outcome.warnings.slice(0, ANSWER_FAULTS_MAX), warnings_omitted: omitted };
 }
 
 function turn(): Promise<void> {

@@ -1,4 +1,5 @@
 import { executionInput, LIMITS, type Execution } from "../../shared/agent/execution.ts";
+import { clipText } from "../../shared/agent/clip-text.ts";
 import { maskDeep } from "../../shared/agent/mask-deep.ts";
 import { maskSecrets } from "../../shared/agent/mask-secrets.ts";
 import { parseCommand } from "../../shared/agent/parse-command.ts";
@@ -6,12 +7,13 @@ import type { Usage } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { cleanText } from "./clean-text.ts";
+import { FAULTS_MAX } from "./limits.ts";
 import { measureExecution } from "./measure-execution.ts";
 import { outputFaults } from "./output-faults.ts";
 import { pointerTo, type RawRecord } from "./read-records.ts";
 
 export type Prepared =
-  | { kind: "row"; row: ExecutionRow; warnings: Fault[] }
+  | { kind: "row"; row: ExecutionRow; bytes: number; warnings: Fault[] }
   | { kind: "rejected"; id: string | null; errors: Fault[] };
 
 export interface PrepareOptions {
@@ -47,7 +49,10 @@ function rowOf(execution: Execution, timestamp: number, userId: string, changed:
     batch_id: execution.batch_id ?? null,
     execution_sequence: execution.execution_sequence ?? null,
     source: execution.source,
-    session_id: typeof session?.["session_id"] === "string" ? session["session_id"] : null,
+    session_id:
+      typeof session?.["session_id"] === "string"
+        ? clipText(session["session_id"], SESSION_ID_CHARS_MAX)
+        : null,
     command_raw: command,
     command_base: base,
     command_args: args,
@@ -59,10 +64,21 @@ function rowOf(execution: Execution, timestamp: number, userId: string, changed:
     status: execution.status,
     error_message: execution.error_message ? maskSecrets(execution.error_message) : null,
     output_characteristics: outputOf(execution, usage),
-    model_version: model === null ? null : maskSecrets(model),
+    model_version: model === null ? null : clipText(maskSecrets(model), MODEL_CHARS_MAX),
     ...columns,
   };
-  return { kind: "row", row, warnings: [...changed, ...warnings] };
+  return { kind: "row", row, bytes: bytesOf(execution), warnings: [...changed, ...warnings] };
+}
+
+/** Widths of the columns; masking can make a text longer than it was. */
+const SESSION_ID_CHARS_MAX = 200;
+const MODEL_CHARS_MAX = 100;
+
+/** About what the row weighs; what is not counted here is small by its own limits. */
+function bytesOf(execution: Execution): number {
+  const output = execution.output ? JSON.stringify(execution.output).length : 0;
+  const texts = execution.command.length + (execution.error_message?.length ?? 0);
+  return 2_000 + texts + output + 300 * (execution.requests?.length ?? 0);
 }
 
 /** What the sender tells of the outcome, and the tokens that totals and cost can be computed from again. */
@@ -101,8 +117,6 @@ type Issue = {
   keys?: readonly string[];
   input?: unknown;
 };
-
-const FAULTS_MAX = 20;
 
 function faultsOf(issues: readonly Issue[]): Fault[] {
   return issues

@@ -131,7 +131,10 @@ function parse(text: string): RawRecord {
     return { value: JSON.parse(text) as unknown };
   } catch (error) {
     const position = error instanceof SyntaxError ? /position (\d+)/.exec(error.message)?.[1] : undefined;
-    const where = position === undefined ? "it ends too early" : `the fault is at character ${position}`;
+    const isCut = error instanceof SyntaxError && error.message.startsWith("Unexpected end");
+    const where = isCut
+      ? "it ends too early"
+      : `the fault is ${position === undefined ? "near its start" : `at character ${position}`}`;
     return { fault: { pointer: "", detail: `is not valid JSON: ${where}` } };
   }
 }

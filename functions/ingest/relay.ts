@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 import { insertExecutionLines } from "../../shared/clickhouse/executions.ts";
+import { AppError } from "../../shared/errors.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import {
   claimBatch,
-  countOutbox,
+  countWaiting,
   deleteBatch,
   listBatch,
   type OutboxRow,
   sealBatch,
 } from "../../shared/postgres/analytics-outbox.ts";
-import { type Pool, withSystemRole } from "../../shared/postgres/pool.ts";
+import { type Pool, withOrganization, withSystemRole } from "../../shared/postgres/pool.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 
 /**
@@ -23,9 +24,19 @@ export interface Relay {
   kick: () => void;
   /** Resolves when what was kicked has ended, at once when nothing goes on or the store is away, or after `ms`. */
   settled: (ms: number) => Promise<void>;
-  /** Carries everything there is, however busy the instance, for at most `deadlineMs`. Rejects when it cannot. */
-  drain: (deadlineMs: number) => Promise<{ delivered: number; batches: number; waiting: number }>;
+  /**
+   * Carries everything there is, however busy the instance, for at most `deadlineMs`; whoever asks meanwhile shares the
+   * answer. Rejects when it cannot.
+   */
+  drain: (deadlineMs: number) => Promise<Delivered>;
+  /** How many executions of an organization still wait, counted up to a bound. */
+  countWaiting: (organizationId: string) => Promise<number>;
   close: () => Promise<void>;
+}
+
+interface Delivered {
+  delivered: number;
+  batches: number;
 }
 
 interface RelayOptions {
@@ -40,44 +51,48 @@ interface RelayOptions {
 }
 
 const BATCH_ROWS_MAX = 5_000;
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCHES_PER_RUN_MAX = 1_000;
 const YIELD_STEP_MS = 50;
+const COUNTED_MAX = 100_000;
 
 export function createRelay(options: RelayOptions): Relay {
   let running: Promise<void> | null = null;
+  let draining: Promise<Delivered> | null = null;
   let again = false;
   let closed = false;
-  let draining = 0;
   const aborting = new AbortController();
 
   async function run(): Promise<void> {
     again = false;
-    await carryAll(options, {
-      shouldYield: () => !closed && draining === 0,
-      until: Infinity,
-      signal: aborting.signal,
-    });
-    if (again && !closed) await run();
+    const shouldYield = (): boolean => !closed && draining === null;
+    try {
+      await carryAll(options, { shouldYield, until: Infinity, signal: aborting.signal });
+    } catch (error) {
+      options.log(
+        "WARNING",
+        "the analytics copy was not written; it will be tried again",
+        describeError(error),
+      );
+    }
+    running = null;
+    if (again) kick();
   }
 
   function kick(): void {
-    if (closed) return;
-    if (running !== null) {
-      again = true;
-      return;
+    if (running !== null) again = true;
+    else if (!closed && options.breaker.allows()) running = run();
+  }
+
+  async function drain(deadlineMs: number): Promise<Delivered> {
+    const until = Date.now() + deadlineMs;
+    // What a kicked run has claimed is delivered by it, so it is waited for; it no longer gives way.
+    await Promise.race([running, sleep(deadlineMs)]);
+    try {
+      return await carryAll(options, { shouldYield: () => false, until, signal: aborting.signal });
+    } finally {
+      draining = null;
     }
-    if (!options.breaker.allows()) return;
-    running = run()
-      .catch((error: unknown) => {
-        options.log(
-          "WARNING",
-          "the analytics copy was not written; it will be tried again",
-          describeError(error),
-        );
-      })
-      .finally(() => {
-        running = null;
-      });
   }
 
   return {
@@ -86,20 +101,12 @@ export function createRelay(options: RelayOptions): Relay {
       if (running === null || options.breaker.isOpen() || ms === 0) return;
       await Promise.race([running, sleep(ms)]);
     },
-    async drain(deadlineMs) {
-      const until = Date.now() + deadlineMs;
-      draining += 1;
-      // What a kicked run has claimed is delivered by it, so it is waited for, and it no longer gives way.
-      await Promise.race([running, sleep(deadlineMs)]);
-      draining -= 1;
-      const carried = await carryAll(options, {
-        shouldYield: () => false,
-        until,
-        signal: aborting.signal,
-      });
-      const { waiting } = await withSystemRole(options.pool, countOutbox);
-      return { ...carried, waiting };
+    drain(deadlineMs) {
+      draining ??= drain(deadlineMs);
+      return draining;
     },
+    countWaiting: (organizationId) =>
+      withOrganization(options.pool, organizationId, (sql) => countWaiting(sql, COUNTED_MAX)),
     async close() {
       closed = true;
       const grace = setTimeout(() => aborting.abort(), options.timeoutMs);
@@ -116,7 +123,7 @@ interface Run {
   signal: AbortSignal;
 }
 
-async function carryAll(options: RelayOptions, run: Run): Promise<{ delivered: number; batches: number }> {
+async function carryAll(options: RelayOptions, run: Run): Promise<Delivered> {
   const failed: number[] = [];
   let delivered = 0;
   let batches = 0;
@@ -134,7 +141,12 @@ async function carryAll(options: RelayOptions, run: Run): Promise<{ delivered: n
       batches += 1;
     }
   }
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) {
+    throw new AppError("unavailable", "the analytics store does not take the copy; it will be tried again", {
+      cause: failure,
+      retryAfterSeconds: 30,
+    });
+  }
   return { delivered, batches };
 }
 
@@ -153,7 +165,7 @@ async function carryOne(
 ): Promise<Carried> {
   const carried = await deliverSealed(options, except, signal);
   if (carried !== "nothing") return carried;
-  const sealed = await withSystemRole(options.pool, (sql) => sealBatch(sql, BATCH_ROWS_MAX));
+  const sealed = await withSystemRole(options.pool, (sql) => sealBatch(sql, BATCH_ROWS_MAX, BATCH_BYTES_MAX));
   return sealed ? deliverSealed(options, except, signal) : "nothing";
 }
 
@@ -166,6 +178,9 @@ async function deliverSealed(
     const batch = await claimBatch(sql, except);
     if (batch === null) return "nothing";
     const rows = await listBatch(sql, batch);
+    const gone = rows.filter((row) => row.line === null).length;
+    if (gone > 0)
+      options.log("WARNING", "executions left the ledger before they were copied", { batch, gone });
     try {
       await insertExecutionLines(options.clickhouse, {
         lines: rows.flatMap((row) => row.line ?? []),

@@ -9,6 +9,8 @@ export type WriteOutcome =
 interface QueuedRow {
   organizationId: string;
   row: ExecutionRow;
+  /** About what it weighs in memory and on the wire. */
+  bytes: number;
   settle: (outcome: WriteOutcome) => void;
 }
 
@@ -22,6 +24,8 @@ interface WriteQueueOptions {
   inFlightMax: number;
   batchRowsMax: number;
   queuedRowsMax: number;
+  batchBytesMax: number;
+  queuedBytesMax: number;
 }
 
 export interface WriteQueue {
@@ -32,12 +36,14 @@ export interface WriteQueue {
 /**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
  * `inFlight` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
- * shares statements; full batches may leave until `inFlightMax` are on their way. Batches hold one organization, and an id only once: its second row waits for the first one's end.
+ * shares statements; full batches may leave until `inFlightMax` are on their way. Batches hold one organization, and an id
+ * only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, QueuedRow[]>();
   const writing = new Map<string, Set<string>>();
   let queued = 0;
+  let queuedBytes = 0;
   let inFlight = 0;
   let scheduled = false;
 
@@ -74,16 +80,22 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     writing.set(organizationId, ids);
     const batch: QueuedRow[] = [];
     const rest: QueuedRow[] = [];
+    let bytes = 0;
     for (const item of rows) {
-      if (batch.length < options.batchRowsMax && !ids.has(item.row.id)) {
+      const fits =
+        batch.length === 0 ||
+        (batch.length < options.batchRowsMax && bytes + item.bytes <= options.batchBytesMax);
+      if (fits && !ids.has(item.row.id)) {
         ids.add(item.row.id);
         batch.push(item);
+        bytes += item.bytes;
       } else {
         rest.push(item);
       }
     }
     if (rest.length > 0) waiting.set(organizationId, rest);
     queued -= batch.length;
+    queuedBytes -= bytes;
     return batch;
   }
 
@@ -102,13 +114,16 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
 
   return {
     add(rows) {
-      if (queued + rows.length > options.queuedRowsMax) return false;
+      const bytes = rows.reduce((sum, item) => sum + item.bytes, 0);
+      if (queued + rows.length > options.queuedRowsMax || queuedBytes + bytes > options.queuedBytesMax)
+        return false;
       for (const item of rows) {
         const list = waiting.get(item.organizationId);
         if (list === undefined) waiting.set(item.organizationId, [item]);
         else list.push(item);
       }
       queued += rows.length;
+      queuedBytes += bytes;
       schedule();
       return true;
     },

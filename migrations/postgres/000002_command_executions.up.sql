@@ -77,8 +77,14 @@ create index idx_command_features_gin on command_executions using gin (command_f
   with (fastupdate = on, gin_pending_list_limit = 1024);
 
 alter table command_executions enable row level security;
-create policy tenant_isolation on command_executions to netra_app
-  using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
+-- One policy a verb, because an execution that has ended is never changed again.
+create policy tenant_reads on command_executions for select to netra_app
+  using (organization_id = current_organization_id());
+create policy tenant_adds on command_executions for insert to netra_app
+  with check (organization_id = current_organization_id());
+create policy tenant_completes on command_executions for update to netra_app
+  using (organization_id = current_organization_id() and status = 'pending')
+  with check (organization_id = current_organization_id());
 create policy system_jobs on command_executions for select to netra_system using (true);
 grant select, insert, update on command_executions to netra_app;
 grant select on command_executions to netra_system;
@@ -97,18 +103,28 @@ declare
   first_day constant date := date_trunc('month', moment)::date;
   next_month constant date := (first_day + interval '1 month')::date;
   partition constant text := 'command_executions_' || to_char(first_day, 'YYYY_MM');
+  is_attached boolean := exists (
+    select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'command_executions'::regclass and c.relname = partition
+  );
 begin
   if moment < timestamptz '2020-01-01' or moment >= now() + interval '6 months' then
     raise exception 'no partition is made for %: executions are kept from 2020 to six months ahead', moment
       using errcode = 'datetime_field_overflow';
   end if;
-  if to_regclass(partition) is not null then
+  if is_attached then
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtext('command_executions partitions'));
-  -- to_regclass may still remember that there was none; a look into the catalog does not.
-  if exists (select from pg_class where relname = partition and relnamespace = 'public'::regnamespace) then
+  select exists (select from pg_inherits where inhrelid = c.oid and inhparent = 'command_executions'::regclass)
+  into is_attached
+  from pg_class c
+  where c.relname = partition and c.relnamespace = 'public'::regnamespace;
+  if is_attached then
     return null;
+  end if;
+  if found then
+    raise exception 'the executions of % have been archived', to_char(first_day, 'YYYY-MM') using errcode = 'NT001';
   end if;
   execute format('create table %I (like command_executions including defaults including constraints)', partition);
   execute format(
@@ -123,7 +139,8 @@ revoke all on function ensure_command_executions_partition(timestamptz) from pub
 grant execute on function ensure_command_executions_partition(timestamptz) to netra_app, netra_system;
 
 -- Makes an execution's id unique across partitions, whose own keys must contain the timestamp: a retry that carries
--- another timestamp is still the same execution. Rows older than the retry horizon may go.
+-- another timestamp is still the same execution. Rows older than the retry horizon may go, unless their execution is still
+-- pending: without its key, an end with another timestamp would be stored beside it.
 create table ingest_keys (
   organization_id uuid not null,
   id uuid not null,
@@ -148,6 +165,7 @@ create table analytics_outbox (
   organization_id uuid not null,
   execution_ids uuid[] not null,
   execution_timestamps timestamptz[] not null,
+  bytes bigint not null,
   batch bigint,
   created_at timestamptz not null default current_timestamp,
   check (cardinality(execution_ids) = cardinality(execution_timestamps) and cardinality(execution_ids) > 0)

@@ -13,6 +13,8 @@ export const LIMITS = {
   requestsMax: 10_000,
   contextFieldsMax: 40,
   contextCharsMax: 2_048,
+  contextNameCharsMax: 100,
+  contextTotalCharsMax: 16_384,
   outputBytesMax: 32 * 1024,
   outputDepthMax: 6,
   tokensMax: 1e10,
@@ -48,8 +50,17 @@ const modelRequest = z.strictObject({
 });
 
 const scalar = z.union([z.string().max(LIMITS.contextCharsMax), z.number(), z.boolean(), z.null()]);
-const fewFields = (value: object): boolean => Object.keys(value).length <= LIMITS.contextFieldsMax;
-const tooManyFields = `at most ${LIMITS.contextFieldsMax} fields`;
+const fewFields = (value: Readonly<Record<string, unknown>>): boolean => {
+  let chars = 0;
+  let fields = 0;
+  for (const [name, field] of Object.entries(value)) {
+    fields += 1;
+    chars += name.length + (typeof field === "string" ? field.length : 8);
+    if (name.length > LIMITS.contextNameCharsMax) return false;
+  }
+  return fields <= LIMITS.contextFieldsMax && chars <= LIMITS.contextTotalCharsMax;
+};
+const tooManyFields = `at most ${LIMITS.contextFieldsMax} fields with names of at most ${LIMITS.contextNameCharsMax} characters, ${LIMITS.contextTotalCharsMax} characters in all`;
 
 const workspace = z
   .object({
@@ -74,7 +85,7 @@ const EXECUTION_STATUSES = ["pending", "completed", "failed", "timeout"] as cons
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
 export const executionInput = z.strictObject({
-  id: z.uuid(),
+  id: z.guid(),
   timestamp: rfc3339,
   command: z
     .string()
@@ -85,7 +96,7 @@ export const executionInput = z.strictObject({
     }),
   status: z.enum(EXECUTION_STATUSES).default("completed"),
   error_message: z.string().max(LIMITS.errorMessageCharsMax).nullish(),
-  batch_id: z.uuid().nullish(),
+  batch_id: z.guid().nullish(),
   execution_sequence: z.int().min(0).max(LIMITS.int32Max).nullish(),
   execution_time_ms: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullish(),
   tool_calls: z.int().min(0).max(LIMITS.int32Max).nullish(),

@@ -6,14 +6,18 @@ const SEAL = `
 with batch as (
   select nextval('analytics_batch') as number
 ), waiting as materialized (
-  select seq, cardinality(execution_ids) as size
+  select seq, cardinality(execution_ids) as size, bytes
   from analytics_outbox
   where batch is null
   order by seq limit $1
   for update skip locked
 ), picked as (
-  select seq from (select seq, size, sum(size) over (order by seq) as total from waiting) counted
-  where total - size < $1
+  select seq
+  from (
+    select seq, size, bytes, sum(size) over upto as total, sum(bytes) over upto as total_bytes
+    from waiting window upto as (order by seq)
+  ) counted
+  where total - size < $1 and total_bytes - bytes < $2
 )
 update analytics_outbox o set batch = batch.number
 from batch, picked
@@ -21,11 +25,11 @@ where o.seq = picked.seq
 returning o.batch`;
 
 /**
- * Seals what waits into a new batch, immutable from then on: statements in order, until they hold `executionsMax` or a
- * little more. Returns whether there were any.
+ * Seals what waits into a new batch, immutable from then on: statements in order, until they hold `executionsMax` or
+ * `bytesMax`, or a little more. Returns whether there were any.
  */
-export async function sealBatch(sql: Sql, executionsMax: number): Promise<boolean> {
-  const result = await sql.query({ text: SEAL, values: [executionsMax] });
+export async function sealBatch(sql: Sql, executionsMax: number, bytesMax: number): Promise<boolean> {
+  const result = await sql.query({ text: SEAL, values: [executionsMax, bytesMax] });
   return (result.rowCount ?? 0) > 0;
 }
 
@@ -131,13 +135,4 @@ from (
 export async function countWaiting(sql: Sql, rowsMax: number): Promise<number> {
   const { rows } = await sql.query<{ waiting: number }>({ text: COUNT_OF_ORGANIZATION, values: [rowsMax] });
   return rows[0]?.waiting ?? 0;
-}
-
-const COUNT =
-  "select coalesce(sum(cardinality(execution_ids)), 0)::bigint as waiting, min(created_at) as oldest from analytics_outbox";
-
-/** How much the analytics copy lacks, and since when. */
-export async function countOutbox(sql: Sql): Promise<{ waiting: number; oldest: Date | null }> {
-  const { rows } = await sql.query<{ waiting: number; oldest: Date | null }>({ text: COUNT });
-  return rows[0] ?? { waiting: 0, oldest: null };
 }

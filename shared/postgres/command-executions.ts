@@ -97,6 +97,23 @@ function arraysOf(rows: readonly ExecutionRow[]): Buffer[] {
   );
 }
 
+const COPIED_COLUMNS = [
+  "command_args",
+  "command_features",
+  "workspace_context",
+  "session_context",
+  "output_characteristics",
+  "error_message",
+];
+
+/** About what a row weighs in the analytics copy, from the sizes PostgreSQL knows without looking into the values. */
+function analyticsBytes(table: string): string {
+  return `500 + ${COPIED_COLUMNS.map((column) => `coalesce(pg_column_size(${table}.${column}), 0)`).join(" + ")}`;
+}
+
+const QUEUE = `insert into analytics_outbox (organization_id, execution_ids, execution_timestamps, bytes)
+  select organization_id, array_agg(id), array_agg(timestamp), sum(bytes)`;
+
 // The tenant is set by the statement itself, in the CTE every row comes through: one round trip instead of four, and the
 // policies see it because they are checked as each row is written. Keys decide what is new; the rows themselves stream from
 // the arrays into the table.
@@ -114,12 +131,9 @@ with tenant as materialized (
   select organization_id, ${COLUMNS.join(", ")}
   from (select tenant.organization_id, ${UNNESTED} from tenant offset 0) incoming
   where id in (select id from new_key)
-  returning id, timestamp, status, organization_id
+  returning id, timestamp, status, organization_id, ${analyticsBytes("command_executions")} as bytes
 ), queued as (
-  insert into analytics_outbox (organization_id, execution_ids, execution_timestamps)
-  select organization_id, array_agg(id), array_agg(timestamp) from stored
-  where status <> 'pending'
-  group by organization_id
+  ${QUEUE} from stored where status <> 'pending' group by organization_id
 )
 select id from unnest($${COLUMNS.indexOf("id") + 2}::uuid[]) as id where id not in (select id from stored)`;
 
@@ -152,36 +166,43 @@ const SETS = COLUMNS.filter((column) => column !== "id" && column !== "timestamp
 
 const COMPLETE = `
 with incoming as materialized (
-  select r.*, k.organization_id, k.timestamp as stored_timestamp
+  select r.*, coalesce(k.timestamp, r.timestamp) as stored_timestamp
   from (select ${UNNESTED}) r
-    join ingest_keys k on k.organization_id = $1::uuid and k.id = r.id
+    left join ingest_keys k on k.organization_id = $1::uuid and k.id = r.id
+), ended as (
+  select e.id
+  from incoming r
+    join command_executions e
+      on e.organization_id = $1::uuid and e.id = r.id and e.timestamp = r.stored_timestamp and e.status <> 'pending'
 ), completed as (
   update command_executions e
   set ${SETS}, updated_at = current_timestamp
   from incoming r
-  where e.organization_id = r.organization_id and e.id = r.id and e.timestamp = r.stored_timestamp
+  where e.organization_id = $1::uuid and e.id = r.id and e.timestamp = r.stored_timestamp
     and e.status = 'pending' and r.status <> 'pending'
-  returning e.id, e.timestamp, e.organization_id
+  returning e.id, e.timestamp, e.organization_id, ${analyticsBytes("e")} as bytes
 ), queued as (
-  insert into analytics_outbox (organization_id, execution_ids, execution_timestamps)
-  select organization_id, array_agg(id), array_agg(timestamp) from completed group by organization_id
+  ${QUEUE} from completed group by organization_id
 )
-select id from completed`;
+select id, 'updated' as outcome from completed
+union all
+select id, 'duplicate' from ended`;
 
 /**
- * Completes pending rows by the same id and queues them for the analytics copy; returns the ids that changed. A terminal
- * row never changes. Runs in a transaction of the organization.
+ * Completes pending rows by the same id and queues them for the analytics copy. Returns what became of each: `updated`, or
+ * `duplicate` when it had ended already and so stays as it is; an id that is missing is not in the ledger. Runs in a
+ * transaction of the organization.
  */
 export async function completeExecutions(
   sql: Sql,
   organizationId: string,
   rows: readonly ExecutionRow[],
-): Promise<string[]> {
-  const result = await sql.query<{ id: string }>({
+): Promise<{ id: string; outcome: "updated" | "duplicate" }[]> {
+  const result = await sql.query<{ id: string; outcome: "updated" | "duplicate" }>({
     text: COMPLETE,
     values: [organizationId, ...arraysOf(rows)],
   });
-  return result.rows.map((row) => row.id);
+  return result.rows;
 }
 
 const ENSURE_PARTITION =

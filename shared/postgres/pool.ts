@@ -28,21 +28,28 @@ const types = new TypeOverrides();
 types.setTypeParser(INT8, parseInt8);
 
 export function createPool(options: PoolOptions): Pool {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 20_000;
   const pool = new PgPool({
     connectionString: options.databaseUrl,
     max: options.connectionsMax,
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
-    statement_timeout: options.statementTimeoutMs ?? 20_000,
+    statement_timeout: statementTimeoutMs,
+    // The server's own deadline does not help when the server no longer answers at all.
+    query_timeout: statementTimeoutMs + 5_000,
     idle_in_transaction_session_timeout: 30_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     types,
   });
-  // An idle connection that breaks emits here; without a listener the process would end.
-  pool.on("error", (error) =>
-    options.log("WARNING", "an idle database connection broke", describeError(error)),
-  );
+  // A connection that breaks emits on the pool while it is idle and on the client while it is in use; without listeners
+  // the process would end. What was running on it fails by itself.
+  const onBroken = (error: Error): void => {
+    options.log("WARNING", "a database connection broke", describeError(error));
+  };
+  pool.on("error", onBroken);
+  pool.on("connect", (client) => client.on("error", onBroken));
   return pool;
 }
 
@@ -75,7 +82,8 @@ async function transaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promi
     await client.query("commit");
     return result;
   } catch (error) {
-    broken = await rollback(client);
+    // What is no answer of the server leaves the connection in an unknown state; closing it rolls back as well.
+    broken = error instanceof DatabaseError ? await rollback(client) : asError(error);
     throw error;
   } finally {
     client.release(broken);
@@ -88,8 +96,12 @@ async function rollback(client: PoolClient): Promise<Error | undefined> {
     await client.query("rollback");
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error("rollback failed");
+    return asError(error);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error("not an error");
 }
 
 /** SQLSTATE classes in which the statement is right and the server is not ready: connection, resources, shutdown. */
@@ -114,11 +126,18 @@ function isBug(error: Error): boolean {
   );
 }
 
-/** Turns a passing failure into "come again"; a bug stays what it is. */
+/**
+ * Turns a failure of the database into "come again": also one that will not pass by itself, such as a missing right,
+ * because the sender is not to blame and should keep what it has. A bug of ours stays what it is.
+ */
 export function asUnavailable(error: unknown): unknown {
-  if (error instanceof AppError || !isPassing(error)) return error;
-  return new AppError("unavailable", "the ledger cannot be reached; nothing of this request is stored", {
-    cause: error,
-    retryAfterSeconds: 2,
-  });
+  if (error instanceof AppError || !(error instanceof Error) || isBug(error)) return error;
+  return new AppError(
+    "unavailable",
+    "not everything could be stored; send all of it again with the same ids",
+    {
+      cause: error,
+      retryAfterSeconds: 2,
+    },
+  );
 }

@@ -1,5 +1,5 @@
 import { subscribe } from "node:diagnostics_channel";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, Server, type ServerResponse } from "node:http";
 import { Server as NetServer } from "node:net";
 
 const STEP_MS = 20;
@@ -23,6 +23,9 @@ export function installDrain(options: { graceMs?: number; onStop: () => Promise<
   let server: Server | undefined;
   let stopping = false;
 
+  subscribe("tracing:net.server.listen:asyncEnd", (listening) => {
+    if (isListening(listening)) server ??= listening.server;
+  });
   subscribe("http.server.request.start", (start) => {
     if (!isRequestStart(start)) return;
     server ??= start.server;
@@ -63,6 +66,12 @@ export function installDrain(options: { graceMs?: number; onStop: () => Promise<
   });
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+}
+
+function isListening(message: unknown): message is { server: Server } {
+  return (
+    typeof message === "object" && message !== null && "server" in message && message.server instanceof Server
+  );
 }
 
 function isRequestStart(message: unknown): message is RequestStart {

@@ -44,7 +44,7 @@ export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: 
 
   if (Number(headers["content-length"] ?? 0) > options.maxBodyBytes) {
     state.tooLarge = true;
-    discardBody(request, Number(headers["content-length"]));
+    discardBody(request);
   } else if (headers["transfer-encoding"] !== undefined) {
     boundChunkedBody(request, state);
   }
@@ -61,12 +61,15 @@ function holdsRequest(message: unknown): message is { request: IncomingMessage }
   return typeof message === "object" && message !== null && "request" in message;
 }
 
-function discardBody(request: IncomingMessage, declaredBytes: number): void {
+function discardBody(request: IncomingMessage): void {
   // Without either header there is no body for the framework to read.
   delete request.headers["content-length"];
   delete request.headers["transfer-encoding"];
-  if (declaredBytes > DISCARD_BYTES_MAX) request.once("data", () => request.destroy());
-  request.resume();
+  let received = 0;
+  request.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+    if (received > DISCARD_BYTES_MAX) request.destroy();
+  });
 }
 
 /** Ends the body early for its reader once it is over the limit, and throws the rest away. */

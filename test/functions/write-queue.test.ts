@@ -11,7 +11,9 @@ interface Written {
   fail: (error: Error) => void;
 }
 
-function startQueue(options: { batchRowsMax?: number; queuedRowsMax?: number; inFlightMax?: number } = {}) {
+function startQueue(
+  options: { batchRowsMax?: number; queuedRowsMax?: number; inFlightMax?: number; bytesEach?: number } = {},
+) {
   const written: Written[] = [];
   const outcomes = new Map<string, WriteOutcome["kind"]>();
   const queue = createWriteQueue({
@@ -19,6 +21,8 @@ function startQueue(options: { batchRowsMax?: number; queuedRowsMax?: number; in
     inFlightMax: options.inFlightMax ?? 4,
     batchRowsMax: options.batchRowsMax ?? 10,
     queuedRowsMax: options.queuedRowsMax ?? 100,
+    batchBytesMax: 1_000,
+    queuedBytesMax: 10_000,
     write: (organizationId, rows) =>
       new Promise((resolve, reject) => {
         written.push({
@@ -34,6 +38,7 @@ function startQueue(options: { batchRowsMax?: number; queuedRowsMax?: number; in
       rows.map((row) => ({
         organizationId,
         row,
+        bytes: options.bytesEach ?? 10,
         settle: (outcome) => void outcomes.set(row.id, outcome.kind),
       })),
     );
@@ -116,6 +121,14 @@ describe("the write queue", () => {
     written[1]?.fail(new Error("gone"));
     await settle();
     expect(Object.fromEntries(outcomes)).toEqual({ 1: "duplicate", 2: "refused", 3: "failed" });
+  });
+
+  it("keeps a batch and the queue small in bytes as well", async () => {
+    const { written, add } = startQueue({ bytesEach: 600 });
+    expect(add("a", rowsNamed("1", "2", "3"))).toBe(true);
+    await settle();
+    expect(written.map((batch) => batch.ids)).toEqual([["1"], ["2"]]);
+    expect(add("a", rowsNamed(...Array.from({ length: 16 }, (_, index) => `x${index}`)))).toBe(false);
   });
 
   it("takes no more than it has room for", () => {

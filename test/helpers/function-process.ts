@@ -16,8 +16,19 @@ export interface FunctionProcess {
   end: (signal: NodeJS.Signals) => Promise<number | null>;
 }
 
-/** Runs one function in a process of its own, as the platform does: functions-framework with FUNCTION_TARGET. */
+/** Runs one function in a process of its own, as the platform does, and waits until it answers requests. */
 export async function startFunctionProcess(
+  target: string,
+  env: Readonly<Record<string, string>>,
+  source?: string,
+): Promise<FunctionProcess> {
+  const started = await spawnFunctionProcess(target, env, source);
+  await waitUntilServing(started);
+  return started;
+}
+
+/** The same without a wait, so that no request has come in: functions-framework with FUNCTION_TARGET. */
+export async function spawnFunctionProcess(
   target: string,
   env: Readonly<Record<string, string>>,
   source = `functions/${target}/index.ts`,
@@ -36,7 +47,7 @@ export async function startFunctionProcess(
       output = (output + chunk.toString()).slice(-1_000_000);
     });
   }
-  const started: FunctionProcess = {
+  return {
     url: `http://127.0.0.1:${port}`,
     child,
     output: () => output,
@@ -48,8 +59,6 @@ export async function startFunctionProcess(
       return child.exitCode;
     },
   };
-  await waitUntilServing(started);
-  return started;
 }
 
 async function waitUntilServing({ url, child, output }: FunctionProcess): Promise<void> {

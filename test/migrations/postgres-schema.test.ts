@@ -34,7 +34,7 @@ describe("the PostgreSQL schema", () => {
     const open = await rows(`
       select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id'
       where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
-        and not (c.relrowsecurity and exists (select from pg_policies p where p.tablename = c.relname and p.policyname = 'tenant_isolation'))`);
+        and not (c.relrowsecurity and exists (select from pg_policies p where p.tablename = c.relname and p.policyname like 'tenant%'))`);
 
     expect(open).toEqual([]);
   });

@@ -206,6 +206,9 @@ describe("an import on the machine of a run", () => {
       const { netra, importLater, ledger, transcript, stage } = await setUp(scene);
       const run = netra(["run", "tidy up"]);
       await until(() => hasWritten(transcript(session)));
+      const pending = join(stage.stateFolder, "pending");
+      const [record = ""] = readdirSync(pending);
+      await until(() => readFileSync(join(pending, record), "utf8").includes(session));
       run.process.kill(signal);
       await until(() => readdirSync(join(stage.stateFolder, "pending")).length === 0);
       await until(() => readdirSync(join(stage.stateFolder, "spool/claimed")).length === 0);
