@@ -62,10 +62,10 @@ export function createRelay(options: RelayOptions): Relay {
   let again = false;
   let closed = false;
   const aborting = new AbortController();
+  const shouldYield = (): boolean => !closed && draining === null;
 
   async function run(): Promise<void> {
     again = false;
-    const shouldYield = (): boolean => !closed && draining === null;
     try {
       await carryAll(options, { shouldYield, until: Infinity, signal: aborting.signal });
     } catch (error) {

@@ -28,6 +28,8 @@ export function guardOf(request: IncomingMessage): Guarded | null {
 /** Guards one request; must run before the framework sees it. A second call for the same request changes nothing. */
 export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: number }): void {
   if (guarded.has(request)) return;
+  // The framework answers a path it cannot decode with a page of its own and logs it; "/" is a path nobody serves.
+  if (!isDecodable(request.url ?? "/")) request.url = "/";
   const { headers } = request;
   const state: Guarded = {
     contentType: headers["content-type"] ?? "",
@@ -55,6 +57,15 @@ export function installGuard(options: { maxBodyBytes: number }): void {
   subscribe("http.server.request.start", (message) => {
     if (holdsRequest(message)) guardRequest(message.request, options);
   });
+}
+
+function isDecodable(url: string): boolean {
+  try {
+    decodeURI(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function holdsRequest(message: unknown): message is { request: IncomingMessage } {

@@ -382,6 +382,9 @@ describe("refusing", () => {
     expect(get.status).toBe(405);
     expect(get.headers.get("allow")).toBe("POST");
     expect((await fetch(`${ingest.url}/v2`)).status).toBe(404);
+    const malformed = await fetch(`${ingest.url}/%E0%A4%A`);
+    expect(malformed.status).toBe(404);
+    expect(malformed.headers.get("content-type")).toBe("application/problem+json");
   });
 });
 
