@@ -88,7 +88,7 @@ it("makes one execution of a prompt with its requests, tools, sub-agents and tim
     model: "claude-sonnet-4-6",
     tool_calls: 2,
     execution_time_ms: 12_000,
-    workspace: { directory: "/work/shop", branch: "main" },
+    workspace: { directory: "/home/ada/shop", branch: "main" },
     session: {
       session_id: SESSION,
       agent: "claude-code",

@@ -15,7 +15,7 @@ function makeLine(type: string, id: string, seconds: number, more: Line): Line {
     parentUuid: null,
     isSidechain: false,
     userType: "external",
-    cwd: "/work/shop",
+    cwd: "/home/ada/shop",
     sessionId: SESSION,
     version: "2.1.100",
     gitBranch: "main",

@@ -173,7 +173,7 @@ describe("parseCommand: features", () => {
 
   it("finds components in words as well, and not in somebody's home folder", () => {
     expect(features("fix the agent login").affects_components).toEqual(["agents", "auth"]);
-    expect(features("open /Users/bob/work/shop/checkout/cart.go").affects_components).toEqual([
+    expect(features("open /Users/bob/home/ada/shop/checkout/cart.go").affects_components).toEqual([
       "shop",
       "checkout",
     ]);
