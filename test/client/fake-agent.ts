@@ -35,9 +35,11 @@ export function setStage(scene: Scene) {
     folder,
     stateFolder: env.NETRA_STATE_DIR,
     env,
-    /** Process number of the agent, once it runs. */
-    agentPid: () =>
-      existsSync(`${scenePath}.pid`) ? Number(readFileSync(`${scenePath}.pid`, "utf8")) : null,
+    /** Process number of the agent, once it runs and reacts to signals as its scene says. */
+    agentPid: () => {
+      const written = existsSync(`${scenePath}.pid`) ? readFileSync(`${scenePath}.pid`, "utf8") : "";
+      return written === "" ? null : Number(written);
+    },
     play: (next: Scene) => writeFileSync(scenePath, JSON.stringify(next)),
     remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
   };
@@ -45,6 +47,8 @@ export function setStage(scene: Scene) {
 
 export interface Netra {
   readonly process: ChildProcess;
+  /** What it has written to stdout so far. */
+  readonly stdout: () => string;
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
@@ -61,13 +65,13 @@ export function startNetra(
   const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((settle) => {
     child.on("close", (code) => settle({ code, stdout, stderr }));
   });
-  return { process: child, ended };
+  return { process: child, stdout: () => stdout, ended };
 }
 
-/** Waits until something is so; fails after ten seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
+/** Waits until something is so; fails after half a minute. */
+export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error("it did not come to be");
     await new Promise((settle) => setTimeout(settle, 20));
   }

@@ -60,13 +60,17 @@ describe("netra run", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("passes %s on to the agent and records the run as failed", async (signal, code) => {
-    const { netra, stage, only } = await setUp(HANGING);
+    const { netra, only } = await setUp(HANGING);
     const client = netra("run", "work");
-    await until(() => stage.agentPid() !== null);
+    await until(() => client.stdout() === "Working.\n");
     client.process.kill(signal);
 
     expect(await client.ended).toMatchObject({ code });
-    expect(only()).toMatchObject({ status: "failed", error_message: `stopped by ${signal}`, usage: {} });
+    expect(only()).toMatchObject({
+      status: "failed",
+      error_message: `stopped by ${signal}`,
+      usage: { input_tokens: 9 },
+    });
   });
 
   it("ends with 124 at its timeout", async () => {

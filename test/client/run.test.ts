@@ -12,7 +12,9 @@ import type { Scene } from "./fake-agent.ts";
 import { setStage, until } from "./fake-agent.ts";
 import type { Fault } from "./fake-server.ts";
 import { answer, freePort, startFakeServer } from "./fake-server.ts";
+import { holdTimer } from "./held-timer.ts";
 
+const HOUR_MS = 3_600_000;
 const cleanUp: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const step of cleanUp.splice(0)) await step();
@@ -31,7 +33,6 @@ async function setUp(scene: Scene, options: { fault?: Fault; client?: ClientOpti
     env: stage.env,
     stateFolder: stage.stateFolder,
     guardian: false,
-    sendDeadlineMs: 1_000,
     onNotice: (message) => notices.push(message),
     ...options.client,
   });
@@ -119,11 +120,14 @@ describe("a run", () => {
   });
 
   it("is recorded as timeout when its deadline ends it, with what it had used", async () => {
-    const { run, server } = await setUp({
-      lines: [init(), assistant("m1", { input: 9, read: 70 })],
-      hang: true,
-    });
-    const outcome = await run("work for ever", { timeoutMs: 400 });
+    const words = assistant("m1", { input: 9, read: 70 }, { text: "Working." });
+    const { run, server } = await setUp({ lines: [init(), words], hang: true });
+    const reachDeadline = holdTimer(HOUR_MS);
+    const { stream: stdout, text } = collect();
+    const running = run("work for ever", { timeoutMs: HOUR_MS, display: "text", stdout });
+    await until(() => text() === "Working.\n");
+    reachDeadline();
+    const outcome = await running;
 
     expect(outcome).toMatchObject({ status: "timeout", errorMessage: "stopped at the deadline" });
     expect(server.stored.get(outcome.id)).toMatchObject({
@@ -134,9 +138,13 @@ describe("a run", () => {
   });
 
   it("ends an agent that will not end", async () => {
-    const { run } = await setUp({ lines: [init()], hang: true, ignoreSigterm: true });
+    const { run, stage } = await setUp({ lines: [init()], hang: true, ignoreSigterm: true });
+    const reachDeadline = holdTimer(HOUR_MS);
+    const running = run("work", { timeoutMs: HOUR_MS, graceMs: 100 });
+    await until(() => stage.agentPid() !== null);
+    reachDeadline();
 
-    expect(await run("work", { timeoutMs: 300, graceMs: 100 })).toMatchObject({
+    expect(await running).toMatchObject({
       status: "timeout",
       execution: { output: { signal: "SIGKILL" } },
     });
@@ -151,8 +159,8 @@ describe("a run", () => {
   });
 
   it("is recorded as failed when the agent is not there", async () => {
-    const { run, server } = await setUp({}, { client: { program: "no-such-agent" } });
-    const outcome = await run("work");
+    const { run, server, stage } = await setUp({}, { client: { program: "no-such-agent" } });
+    const outcome = await run("work", { env: { ...stage.env, PATH: stage.folder } });
 
     expect(outcome).toMatchObject({
       status: "failed",
@@ -279,7 +287,10 @@ describe("a run", () => {
 
   it("keeps a record that neither the server nor a full spool takes, and says so", async () => {
     const { run, stage, notices } = await setUp(simpleScene(), {
-      client: { connection: { url: `http://127.0.0.1:${await freePort()}`, apiKey: "ntr_a" } },
+      client: {
+        connection: { url: `http://127.0.0.1:${await freePort()}`, apiKey: "ntr_a" },
+        sendDeadlineMs: 1_000,
+      },
     });
     const full = { filesMax: 0, bytesMax: 0, rejectedFilesMax: 1 };
     const outcome = await run("work", {});
@@ -302,6 +313,7 @@ describe("a run", () => {
 
 /** Git's own configuration of whoever runs the tests must not matter. */
 const NOBODY = {
+  GIT_CONFIG_NOSYSTEM: "1",
   GIT_AUTHOR_NAME: "a",
   GIT_AUTHOR_EMAIL: "a@example.test",
   GIT_COMMITTER_NAME: "a",

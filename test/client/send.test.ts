@@ -9,7 +9,7 @@ import type { Fault } from "./fake-server.ts";
 import { answer, freePort, startFakeServer } from "./fake-server.ts";
 
 const KEY = "ntr_test";
-const FAST = { random: () => 0, deadlineMs: 5_000, timeoutMs: 2_000 };
+const FAST = { random: () => 0, deadlineMs: 30_000, timeoutMs: 20_000 };
 const open: { close(): Promise<void> }[] = [];
 
 afterEach(async () => {

@@ -19,7 +19,7 @@ import { makeExecution } from "../helpers/make-execution.ts";
 import type { Fault } from "./fake-server.ts";
 import { answer, freePort, startFakeServer } from "./fake-server.ts";
 
-const FAST = { deadlineMs: 2_000, timeoutMs: 1_000, attemptsMax: 1, random: () => 0 };
+const FAST = { deadlineMs: 30_000, timeoutMs: 20_000, attemptsMax: 1, random: () => 0 };
 const open: { close(): Promise<void> }[] = [];
 let folder: string;
 let spool: Spool;

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type ClickHouseClient, type ClickHouseSettings, createClient } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -27,6 +26,13 @@ async function select(
 ): Promise<unknown[]> {
   const result = await client.query({ query, ...options, format: "JSONEachRow" });
   return result.json<unknown>();
+}
+
+/** Statements with a mark that the engine works on now. */
+function findRunning(mark: string): Promise<unknown[]> {
+  return select(
+    `select query from system.processes where query like '%${mark}%' and query not like '%processes%'`,
+  );
 }
 
 async function post(
@@ -110,8 +116,13 @@ describe("queries", () => {
     const session_id = randomUUID();
     await client.command({ query: "create temporary table kept (a UInt8)", session_id });
     expect(await select("select count() n from kept", { session_id })).toEqual([{ n: 0 }]);
-    const slow = client.query({ query: "select sleep(1)", session_id, format: "JSONEachRow" });
-    await delay(200);
+    const marker = `held_${randomUUID().replaceAll("-", "")}`;
+    const slow = client.query({
+      query: `select sleepEachRow(0.2) from numbers(25) settings max_block_size = 1 -- ${marker}`,
+      session_id,
+      format: "JSONEachRow",
+    });
+    await expect.poll(() => findRunning(marker), { timeout: 30_000 }).toHaveLength(1);
     await expect(select("select 1", { session_id })).rejects.toMatchObject({ code: "373" });
     await (await slow).text();
   });
@@ -288,11 +299,10 @@ it("ends a statement inside the engine when its client gives up", async () => {
     () => "answered",
     (error: unknown) => error,
   );
-  const find = `select query from system.processes where query like '%${marker}%' and query not like '%processes%'`;
-  await expect.poll(() => select(find), { timeout: 10_000 }).toHaveLength(1);
+  await expect.poll(() => findRunning(marker), { timeout: 30_000 }).toHaveLength(1);
   aborter.abort();
   expect(await outcome).toMatchObject({ message: expect.stringMatching(/abort/i) });
-  await expect.poll(() => select(find), { timeout: 10_000 }).toHaveLength(0);
+  await expect.poll(() => findRunning(marker), { timeout: 30_000 }).toHaveLength(0);
 });
 
 it("keeps what it acknowledged over a stop and over a kill", async () => {

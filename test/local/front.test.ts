@@ -4,6 +4,7 @@ import { afterEach, expect, it } from "vitest";
 import { type Front, openFront } from "../../local/front.ts";
 import { startScheduler } from "../../local/scheduler.ts";
 
+const POLL = { timeout: 30_000, interval: 10 };
 const fronts: Front[] = [];
 
 async function open(): Promise<Front> {
@@ -93,9 +94,10 @@ it("calls what is scheduled at once and again, but never while a call is under w
     ],
     10,
   );
-  await expect.poll(() => quick).toBeGreaterThan(5);
+  await expect.poll(() => arrived.length, POLL).toBeGreaterThan(0);
+  await expect.poll(() => quick, POLL).toBeGreaterThan(5);
   expect(arrived).toEqual(["POST / Bearer key"]);
   mayEnd.resolve();
-  await expect.poll(() => arrived.length).toBeGreaterThan(1);
+  await expect.poll(() => arrived.length, POLL).toBeGreaterThan(1);
   await stop();
 });
