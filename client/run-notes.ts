@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } f
 import { join } from "node:path";
 import { z } from "zod";
 import type { ExecutionInput } from "../shared/agent/execution.ts";
-import type { Usage } from "../shared/agent/usage.ts";
 import { isMissing, writeAtomically } from "./atomic-file.ts";
 import type { Target } from "./spool.ts";
 import { spoolTarget } from "./spool.ts";
 import { privateFolder } from "./state-dir.ts";
+import { countsOf } from "./usage-kinds.ts";
 
 /**
  * What the runs on this machine have put on record, so that an import of the transcripts their agents wrote leaves it
@@ -63,7 +63,7 @@ export function describeRun(execution: ExecutionInput, endMs: number, target: Ta
     startMs: Date.parse(timestamp),
     endMs,
     covers: coverOf(execution.usage ?? null, own.length > 0, output ?? {}),
-    requests: Object.fromEntries(own.map(({ id: name, usage }) => [name, toCounts(usage)])),
+    requests: Object.fromEntries(own.map(({ id: name, usage }) => [name, countsOf(usage)])),
     target,
   };
 }
@@ -131,27 +131,6 @@ export function pruneRunNotes(stateFolder: string, now = Date.now(), notesMax = 
       if (!isMissing(error)) throw error;
     }
   }
-}
-
-export function toUsage([input, output, read, write5m, write1h]: z.infer<typeof counts>): Usage {
-  return {
-    input_tokens: input,
-    output_tokens: output,
-    cache_read_tokens: read,
-    cache_write_5m_tokens: write5m,
-    cache_write_1h_tokens: write1h,
-  };
-}
-
-function toCounts(usage: NonNullable<ExecutionInput["usage"]>): z.infer<typeof counts> {
-  const { cache_read_tokens = 0, cache_write_5m_tokens = 0, cache_write_1h_tokens = 0 } = usage;
-  return [
-    usage.input_tokens,
-    usage.output_tokens,
-    cache_read_tokens,
-    cache_write_5m_tokens,
-    cache_write_1h_tokens,
-  ];
 }
 
 /** Names of the notes, oldest first: they are UUIDs of version 7. */

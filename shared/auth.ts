@@ -1,4 +1,5 @@
 import { hashApiKey, looksLikeApiKey } from "./api-key.ts";
+import { setBounded } from "./bounded-map.ts";
 import { AppError } from "./errors.ts";
 import type { HttpRequest } from "./http.ts";
 import { describeError, type Log } from "./log.ts";
@@ -44,7 +45,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const known = entries.get(name);
     if (known !== undefined && known.until > options.now()) return known.identity;
     const entry: Entry = { identity: settle(), until: options.now() + KNOWN_TTL_MS };
-    remember(entries, name, entry);
+    setBounded(entries, name, entry, ENTRIES_MAX);
 
     async function settle(): Promise<ApiKeyIdentity | null> {
       try {
@@ -119,11 +120,4 @@ async function touch(options: AuthenticatorOptions, identity: ApiKeyIdentity): P
   } catch (error) {
     options.log("WARNING", "the last use of an API key was not written", describeError(error));
   }
-}
-
-function remember(entries: Map<string, Entry>, name: string, entry: Entry): void {
-  entries.delete(name);
-  entries.set(name, entry);
-  const oldest = entries.keys().next();
-  if (entries.size > ENTRIES_MAX && oldest.done !== true) entries.delete(oldest.value);
 }

@@ -1,3 +1,5 @@
+import { setBounded } from "./bounded-map.ts";
+
 /** A token bucket for each key, in this process only: with n instances the limit is up to n times as high. */
 export interface RateLimiter {
   /** Takes one token. Returns 0, or the seconds after which one will be there. */
@@ -16,10 +18,7 @@ export function createRateLimiter(options: {
     take(key) {
       const now = options.now();
       const bucket = buckets.get(key) ?? { tokens: options.burst, at: now };
-      // Re-inserting keeps the map in order of use, so that the first key is the one to forget.
-      buckets.delete(key);
-      buckets.set(key, bucket);
-      if (buckets.size > KEYS_MAX) forgetOldest(buckets);
+      setBounded(buckets, key, bucket, KEYS_MAX);
       bucket.tokens = Math.min(
         options.burst,
         bucket.tokens + ((now - bucket.at) / 1_000) * options.perSecond,
@@ -30,9 +29,4 @@ export function createRateLimiter(options: {
       return 0;
     },
   };
-}
-
-function forgetOldest(buckets: Map<string, unknown>): void {
-  const oldest = buckets.keys().next();
-  if (oldest.done !== true) buckets.delete(oldest.value);
 }

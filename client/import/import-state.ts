@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isMissing } from "../atomic-file.ts";
 import type { Connection } from "../connection.ts";
 import { privateFolder } from "../state-dir.ts";
-import { USAGE_KINDS } from "./usage-kinds.ts";
+import { countsOf, usageFrom } from "../usage-kinds.ts";
 import type { Usage } from "../../shared/agent/usage.ts";
 
 /** What one execution put on record when it was sent. */
@@ -44,12 +44,12 @@ export function createImportState(
     isPending: (id) => executions.get(id) === false,
     findRequest: (key) => {
       const counts = requests.get(shortKey(key));
-      return counts === undefined ? null : parseUsage(counts);
+      return counts === undefined ? null : usageFrom(counts.split(",").map(Number));
     },
     add: (sent) => {
       let lines = "";
       for (const { id, finished, requests: with_ } of sent) {
-        const entries = with_.map(([key, usage]) => [shortKey(key), formatUsage(usage)] as const);
+        const entries = with_.map(([key, usage]) => [shortKey(key), countsOf(usage).join(",")] as const);
         take(id, finished, entries);
         lines += `${JSON.stringify({ id, finished, requests: Object.fromEntries(entries) })}\n`;
       }
@@ -109,21 +109,6 @@ function parseLine(line: string): { id: string; finished: boolean; requests: Rec
 
 function shortKey(key: string): string {
   return hash("md5", key, "base64url");
-}
-
-function formatUsage(usage: Usage): string {
-  return USAGE_KINDS.map((kind) => usage[kind]).join(",");
-}
-
-function parseUsage(counts: string): Usage {
-  const [input = 0, output = 0, read = 0, write5m = 0, write1h = 0] = counts.split(",").map(Number);
-  return {
-    input_tokens: input,
-    output_tokens: output,
-    cache_read_tokens: read,
-    cache_write_5m_tokens: write5m,
-    cache_write_1h_tokens: write1h,
-  };
 }
 
 function mostOf(a: string, b: string): string {

@@ -11,7 +11,7 @@ import type { Prompt } from "./prompts.ts";
 import type { RecordedRuns } from "./recorded-runs.ts";
 import type { ModelCall } from "./request-index.ts";
 import type { TranscriptModel } from "./transcript-model.ts";
-import { usageBeyond } from "./usage-kinds.ts";
+import { usageBeyond } from "../usage-kinds.ts";
 
 /** Records that stand or fall together, and what to remember once the server has them. */
 export interface PlannedExecution {

@@ -4,11 +4,11 @@ import { CLAUDE } from "../agent/agent-command.ts";
 import type { RunUnderWay } from "../pending.ts";
 import { listRunsUnderWay } from "../pending.ts";
 import type { RunNote } from "../run-notes.ts";
-import { listRunNotes, toUsage } from "../run-notes.ts";
+import { listRunNotes } from "../run-notes.ts";
 import type { Target } from "../spool.ts";
 import type { Prompt } from "./prompts.ts";
 import type { ModelCall } from "./request-index.ts";
-import { usageBeyond } from "./usage-kinds.ts";
+import { usageBeyond, usageFrom } from "../usage-kinds.ts";
 
 /** What `netra run` knows of a prompt that was found in a transcript. */
 type Recording =
@@ -130,7 +130,7 @@ function usageOf(run: Run, call: ModelCall): Usage | undefined {
 }
 
 function toRun(note: RunNote, running: boolean): Run {
-  const named = Object.entries(note.requests).map(([name, counts]) => [name, toUsage(counts)] as const);
+  const named = Object.entries(note.requests).map(([name, counts]) => [name, usageFrom(counts)] as const);
   return {
     ...note,
     running,

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Caller } from "../../shared/auth.ts";
 import { AppError, type Fault } from "../../shared/errors.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
@@ -47,7 +48,7 @@ export async function ingestExecutions(
   const writes: Promise<[Prepared, WriteOutcome][]>[] = [];
   const latest = new Map<string, Prepared>();
   for (let from = 0; from < body.records.length; from += RECORDS_PER_TURN) {
-    if (from > 0) await turn();
+    if (from > 0) await setImmediate();
     const rows = prepare(body.records, from, options, outcome, latest);
     if (rows.length > 0) writes.push(write(context, caller.organizationId, rows));
   }
@@ -121,7 +122,7 @@ function write(
   });
 }
 
-function count(outcome: IngestOutcome, index: number, id: string | null, result: WriteOutcome): void {
+function count(outcome: IngestOutcome, index: number, id: string, result: WriteOutcome): void {
   switch (result.kind) {
     case "accepted":
       outcome.accepted += 1;
@@ -169,10 +170,4 @@ function bounded(outcome: IngestOutcome): IngestOutcome {
   const omitted = outcome.warnings.length - ANSWER_FAULTS_MAX;
   if (omitted <= 0) return outcome;
   return { ...outcome, warnings: outcome.warnings.slice(0, ANSWER_FAULTS_MAX), warnings_omitted: omitted };
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

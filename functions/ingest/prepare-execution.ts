@@ -7,9 +7,10 @@ import type { Usage } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { cleanText } from "./clean-text.ts";
+import { inspectOutput } from "./inspect-output.ts";
 import { FAULTS_MAX } from "./limits.ts";
 import { measureExecution } from "./measure-execution.ts";
-import { outputFaults } from "./output-faults.ts";
+
 import { pointerTo, type RawRecord } from "./read-records.ts";
 
 export type Prepared =
@@ -32,12 +33,18 @@ export function prepareExecution(record: RawRecord, options: PrepareOptions): Pr
   if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
   const execution = parsed.data;
   const timestamp = Date.parse(execution.timestamp);
-  const errors = [...timeFaults(timestamp, options.nowMs), ...outputFaults(execution.output)];
+  const output = inspectOutput(execution.output);
+  const errors = [...timeFaults(timestamp, options.nowMs), ...output.faults];
   if (errors.length > 0) return { kind: "rejected", id: execution.id, errors };
-  return rowOf(execution, timestamp, options.userId, changed);
+  const { row, warnings } = rowOf(execution, timestamp, options.userId);
+  return { kind: "row", row, bytes: bytesOf(execution, output.bytes), warnings: [...changed, ...warnings] };
 }
 
-function rowOf(execution: Execution, timestamp: number, userId: string, changed: readonly Fault[]): Prepared {
+function rowOf(
+  execution: Execution,
+  timestamp: number,
+  userId: string,
+): { row: ExecutionRow; warnings: Fault[] } {
   const command = maskSecrets(execution.command);
   const { base, args, features } = parseCommand(command);
   const { usage, model, columns, warnings } = measureExecution(execution);
@@ -67,7 +74,7 @@ function rowOf(execution: Execution, timestamp: number, userId: string, changed:
     model_version: model === null ? null : clipText(maskSecrets(model), MODEL_CHARS_MAX),
     ...columns,
   };
-  return { kind: "row", row, bytes: bytesOf(execution), warnings: [...changed, ...warnings] };
+  return { row, warnings };
 }
 
 /** Widths of the columns; masking can make a text longer than it was. */
@@ -75,10 +82,9 @@ const SESSION_ID_CHARS_MAX = 200;
 const MODEL_CHARS_MAX = 100;
 
 /** About what the row weighs; what is not counted here is small by its own limits. */
-function bytesOf(execution: Execution): number {
-  const output = execution.output ? JSON.stringify(execution.output).length : 0;
+function bytesOf(execution: Execution, outputBytes: number): number {
   const texts = execution.command.length + (execution.error_message?.length ?? 0);
-  return 2_000 + texts + output + 300 * (execution.requests?.length ?? 0);
+  return 2_000 + texts + outputBytes + 300 * (execution.requests?.length ?? 0);
 }
 
 /** What the sender tells of the outcome, and the tokens that totals and cost can be computed from again. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 import { insertExecutionLines } from "../../shared/clickhouse/executions.ts";
 import { AppError } from "../../shared/errors.ts";
@@ -202,10 +203,4 @@ function tokenOf(rows: readonly OutboxRow[]): string {
   const hash = createHash("sha256");
   for (const row of rows) hash.update(row.organization_id).update(row.execution_id);
   return `executions-${hash.digest("hex")}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

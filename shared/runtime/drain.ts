@@ -1,6 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { type IncomingMessage, Server, type ServerResponse } from "node:http";
 import { Server as NetServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const STEP_MS = 20;
 /** How long no request may come in before the connections that are left are cut. */
@@ -76,10 +77,4 @@ function isListening(message: unknown): message is { server: Server } {
 
 function isRequestStart(message: unknown): message is RequestStart {
   return typeof message === "object" && message !== null && "response" in message && "server" in message;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
