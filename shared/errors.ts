@@ -6,6 +6,7 @@ const STATUS = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  gone: 410,
   too_large: 413,
   unsupported_media_type: 415,
   rate_limited: 429,
@@ -17,11 +18,12 @@ export type ErrorCode = keyof typeof STATUS;
 
 const TITLES: Record<ErrorCode, string> = {
   bad_request: "The request is not valid",
-  unauthorized: "A valid API key is needed",
-  forbidden: "The API key may not do this",
+  unauthorized: "The request does not prove who sends it",
+  forbidden: "The sender may not do this",
   not_found: "There is nothing here",
   method_not_allowed: "The method is not allowed here",
   conflict: "The request contradicts what is stored",
+  gone: "This is no longer here",
   too_large: "The request is too large",
   unsupported_media_type: "The media type is not supported",
   rate_limited: "Too many requests",

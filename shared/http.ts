@@ -19,8 +19,9 @@ export interface HttpRequest {
   note: (fields: LogFields) => void;
 }
 
-interface Reply {
+export interface Reply {
   status: number;
+  /** Sent as JSON; text as it is when `headers` say that it is text/plain. */
   body: unknown;
   headers?: Readonly<Record<string, string>>;
 }
@@ -98,6 +99,11 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
   if (guard.tooLarge) {
     throw new AppError("too_large", `a body may have at most ${guard.maxBodyBytes} bytes`);
   }
+  if (guard.crowdedOut) {
+    throw new AppError("unavailable", "too many large bodies at once; send it again", {
+      retryAfterSeconds: 2,
+    });
+  }
   const mark = request.url.indexOf("?");
   const path = mark === -1 ? request.url : request.url.slice(0, mark);
   const search = mark === -1 ? "" : request.url.slice(mark + 1);
@@ -131,7 +137,8 @@ function problemReply(error: AppError, requestId: string): Reply & { failure?: u
 }
 
 function send(response: Response, requestId: string, reply: Reply): void {
-  const body = Buffer.from(JSON.stringify(reply.body));
+  const isText = reply.headers?.["content-type"] === "text/plain" && typeof reply.body === "string";
+  const body = Buffer.from(isText ? String(reply.body) : JSON.stringify(reply.body));
   response.writeHead(reply.status, {
     "content-type": "application/json",
     "cache-control": "no-store",

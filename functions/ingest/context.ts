@@ -4,7 +4,7 @@ import { createLog, type Log } from "../../shared/log.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createRateLimiter } from "../../shared/rate-limit.ts";
 import { type Activity, createActivity } from "./activity.ts";
-import { createCircuitBreaker } from "./circuit-breaker.ts";
+import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
 import type { IngestConfig } from "./config.ts";
 import { createRelay, type Relay } from "./relay.ts";
 import { createStore } from "./store-executions.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
-import { insertExecutionLines } from "../../shared/clickhouse/executions.ts";
+import { insertLines } from "../../shared/clickhouse/insert-lines.ts";
 import { AppError } from "../../shared/errors.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import {
@@ -9,14 +9,15 @@ import {
   countWaiting,
   deleteBatch,
   listBatch,
+  type OutboxKind,
   type OutboxRow,
   sealBatch,
 } from "../../shared/postgres/analytics-outbox.ts";
 import { type Pool, withOrganization, withSystemRole } from "../../shared/postgres/pool.ts";
-import type { CircuitBreaker } from "./circuit-breaker.ts";
+import type { CircuitBreaker } from "../../shared/circuit-breaker.ts";
 
 /**
- * Carries stored executions to the analytics copy, each exactly once in effect. A batch is sealed in a transaction of its
+ * Carries stored executions and processed events to the analytics copy, each exactly once in effect. A batch is sealed in a transaction of its
  * own and never changes afterwards; it is delivered under a token made of its contents, which ClickHouse drops when it has
  * seen it; only then is it deleted. Whatever step a crash falls between, the next run does it again with the same token.
  */
@@ -30,7 +31,7 @@ export interface Relay {
    * answer. Rejects when it cannot.
    */
   drain: (deadlineMs: number) => Promise<Delivered>;
-  /** How many executions of an organization still wait, counted up to a bound. */
+  /** How many records of an organization still wait, counted up to a bound. */
   countWaiting: (organizationId: string) => Promise<number>;
   close: () => Promise<void>;
 }
@@ -56,6 +57,8 @@ const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCHES_PER_RUN_MAX = 1_000;
 const YIELD_STEP_MS = 50;
 const COUNTED_MAX = 100_000;
+
+const TABLES = { executions: "executions", events: "workload_events" } as const;
 
 export function createRelay(options: RelayOptions): Relay {
   let running: Promise<void> | null = null;
@@ -107,7 +110,9 @@ export function createRelay(options: RelayOptions): Relay {
       return draining;
     },
     countWaiting: (organizationId) =>
-      withOrganization(options.pool, organizationId, (sql) => countWaiting(sql, COUNTED_MAX)),
+      withOrganization(options.pool, organizationId, (sql) =>
+        countWaiting(sql, COUNTED_MAX, ["executions", "events"]),
+      ),
     async close() {
       closed = true;
       const grace = setTimeout(() => aborting.abort(), options.timeoutMs);
@@ -176,16 +181,18 @@ async function deliverSealed(
   signal: AbortSignal,
 ): Promise<Carried> {
   return withSystemRole(options.pool, async (sql): Promise<Carried> => {
-    const batch = await claimBatch(sql, except);
-    if (batch === null) return "nothing";
-    const rows = await listBatch(sql, batch);
+    const claimed = await claimBatch(sql, except);
+    if (claimed === null) return "nothing";
+    const { batch, kind } = claimed;
+    const rows = await listBatch(sql, claimed);
     const gone = rows.filter((row) => row.line === null).length;
     if (gone > 0)
-      options.log("WARNING", "executions left the ledger before they were copied", { batch, gone });
+      options.log("WARNING", "records left the ledger before they were copied", { batch, kind, gone });
     try {
-      await insertExecutionLines(options.clickhouse, {
+      await insertLines(options.clickhouse, {
+        table: TABLES[kind],
         lines: rows.flatMap((row) => row.line ?? []),
-        deduplicationToken: tokenOf(rows),
+        deduplicationToken: tokenOf(kind, rows),
         signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
       });
     } catch (failure) {
@@ -199,8 +206,8 @@ async function deliverSealed(
 }
 
 /** Named after what it holds, not after its number: numbers start again when a database is made anew. */
-function tokenOf(rows: readonly OutboxRow[]): string {
+function tokenOf(kind: OutboxKind, rows: readonly OutboxRow[]): string {
   const hash = createHash("sha256");
-  for (const row of rows) hash.update(row.organization_id).update(row.execution_id);
-  return `executions-${hash.digest("hex")}`;
+  for (const row of rows) hash.update(row.organization_id).update(row.record_id);
+  return `${kind}-${hash.digest("hex")}`;
 }

@@ -44,7 +44,9 @@ export function createSources({ pool, clickhouse, log, now, timeoutMs }: Sources
         withOrganization(pool, organizationId, (sql) => countPending(sql, organizationId, query)),
       ),
     waiting: (organizationId) =>
-      orUnavailable(withOrganization(pool, organizationId, (sql) => countWaiting(sql, WAITING_MAX))),
+      orUnavailable(
+        withOrganization(pool, organizationId, (sql) => countWaiting(sql, WAITING_MAX, ["executions"])),
+      ),
     async analytics(organizationId, query) {
       if (now() < awayUntil) return null;
       try {

@@ -112,7 +112,7 @@ function analyticsBytes(table: string): string {
   return `500 + ${COPIED_COLUMNS.map((column) => `coalesce(pg_column_size(${table}.${column}), 0)`).join(" + ")}`;
 }
 
-const QUEUE = `insert into analytics_outbox (organization_id, execution_ids, execution_timestamps, bytes)
+const QUEUE = `insert into analytics_outbox (organization_id, record_ids, record_timestamps, bytes)
   select organization_id, array_agg(id), array_agg(timestamp), sum(bytes)`;
 
 // The tenant is set by the statement itself, in the CTE every row comes through: one round trip instead of four, and the

@@ -12,8 +12,18 @@ export interface Guarded {
   contentEncoding: string;
   /** The body was over the limit; what the handler would read of it is not the whole. */
   tooLarge: boolean;
+  /** The body did not fit beside the others that were being read; nothing of it was kept. */
+  crowdedOut: boolean;
   maxBodyBytes: number;
 }
+
+/**
+ * Bodies that are held at once over all requests of the process: what nobody has proved to be theirs yet must not take all
+ * memory. Small bodies pass beside it, or a few large ones would keep everybody out.
+ */
+const HELD_BYTES_MAX = 96 * 1024 * 1024;
+const SMALL_BYTES = 256 * 1024;
+let heldBytes = 0;
 
 /** An oversized body is read and thrown away up to here, so that its sender gets to read the answer. */
 const DISCARD_BYTES_MAX = 64 * 1024 * 1024;
@@ -35,6 +45,7 @@ export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: 
     contentType: headers["content-type"] ?? "",
     contentEncoding: (headers["content-encoding"] ?? "").trim().toLowerCase(),
     tooLarge: false,
+    crowdedOut: false,
     maxBodyBytes: options.maxBodyBytes,
   };
   guarded.set(request, state);
@@ -47,9 +58,27 @@ export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: 
   if (Number(headers["content-length"] ?? 0) > options.maxBodyBytes) {
     state.tooLarge = true;
     discardBody(request);
-  } else if (headers["transfer-encoding"] !== undefined) {
-    boundChunkedBody(request, state);
+    return;
   }
+  // A chunked body does not say how long it will be.
+  const isChunked = headers["transfer-encoding"] !== undefined;
+  const expected = isChunked ? options.maxBodyBytes : Number(headers["content-length"]);
+  if (expected > SMALL_BYTES && !hold(request, expected)) {
+    state.crowdedOut = true;
+    discardBody(request);
+    return;
+  }
+  if (isChunked) boundChunkedBody(request, state);
+}
+
+/** Reserves room for a large body until its request has ended; false when there is none. */
+function hold(request: IncomingMessage, bytes: number): boolean {
+  if (heldBytes + bytes > HELD_BYTES_MAX) return false;
+  heldBytes += bytes;
+  request.once("close", () => {
+    heldBytes -= bytes;
+  });
+  return true;
 }
 
 /** Guards every request of the process: for a function that is served alone. */

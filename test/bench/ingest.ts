@@ -206,7 +206,7 @@ async function fillHistory(stack: IngestStack): Promise<void> {
 
 async function catchUp(stack: IngestStack): Promise<number> {
   const { rows } = await stack.admin.query<{ count: string }>(
-    "select sum(cardinality(execution_ids)) as count from analytics_outbox",
+    "select sum(cardinality(record_ids)) as count from analytics_outbox",
   );
   const startedAt = performance.now();
   for (let waiting = 1; waiting > 0;) {

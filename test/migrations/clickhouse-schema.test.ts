@@ -4,7 +4,7 @@ import { CLICKHOUSE_MIGRATIONS, migrateClickHouse } from "../../migrations/click
 import { fillTemplate } from "../../migrations/clickhouse-template.ts";
 import { readMigrationFiles, splitStatements } from "../../migrations/migration-files.ts";
 import { createClickHouse } from "../../shared/clickhouse/client.ts";
-import { insertExecutionLines } from "../../shared/clickhouse/executions.ts";
+import { insertLines } from "../../shared/clickhouse/insert-lines.ts";
 import { openEmptyClickHouse, openEmptyPostgres } from "./empty-databases.ts";
 
 async function openMigrated() {
@@ -98,7 +98,7 @@ describe("the ClickHouse schema", () => {
     ];
 
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      await insertExecutionLines(client, { lines, deduplicationToken: "batch-1" });
+      await insertLines(client, { table: "executions", lines, deduplicationToken: "batch-1" });
     }
 
     const once = [{ n: "3", tokens: "30", cost: "0.000000000003" }];
@@ -112,8 +112,8 @@ describe("the ClickHouse schema", () => {
   it("counts two batches under two tokens twice", async () => {
     const { client, rows } = await openMigrated();
 
-    await insertExecutionLines(client, { lines: [makeLine()], deduplicationToken: "batch-1" });
-    await insertExecutionLines(client, { lines: [makeLine()], deduplicationToken: "batch-2" });
+    await insertLines(client, { table: "executions", lines: [makeLine()], deduplicationToken: "batch-1" });
+    await insertLines(client, { table: "executions", lines: [makeLine()], deduplicationToken: "batch-2" });
 
     expect(await rows(TOTALS.hourly)).toEqual([{ n: "2", tokens: "20", cost: "0.000000000002" }]);
   });
@@ -121,12 +121,16 @@ describe("the ClickHouse schema", () => {
   it("still knows a batch after a hundred others", async () => {
     const { client, rows } = await openMigrated();
     const first = [makeLine()];
-    await insertExecutionLines(client, { lines: first, deduplicationToken: "first" });
+    await insertLines(client, { table: "executions", lines: first, deduplicationToken: "first" });
     for (let batch = 0; batch < 100; batch += 1) {
-      await insertExecutionLines(client, { lines: [makeLine()], deduplicationToken: `batch-${batch}` });
+      await insertLines(client, {
+        table: "executions",
+        lines: [makeLine()],
+        deduplicationToken: `batch-${batch}`,
+      });
     }
 
-    await insertExecutionLines(client, { lines: first, deduplicationToken: "first" });
+    await insertLines(client, { table: "executions", lines: first, deduplicationToken: "first" });
 
     expect(await rows(TOTALS.hourly)).toMatchObject([{ n: "101" }]);
     expect(await rows(TOTALS.executions)).toMatchObject([{ n: "101" }]);
@@ -134,7 +138,8 @@ describe("the ClickHouse schema", () => {
 
   it("adds up money and tokens exactly, and keeps unknown apart from zero", async () => {
     const { client, rows } = await openMigrated();
-    await insertExecutionLines(client, {
+    await insertLines(client, {
+      table: "executions",
       lines: [
         makeLine({ cost_usd: "12345678.000000000001", input_tokens: 9_007_199_254_740_991 }),
         makeLine({ cost_usd: "0.000000000002", input_tokens: 2 }),
@@ -165,7 +170,7 @@ describe("the ClickHouse schema", () => {
       makeLine({ timestamp: new Date(Date.now() - month * 31 * 86_400_000).toISOString() }),
     );
 
-    await insertExecutionLines(client, { lines, deduplicationToken: "history" });
+    await insertLines(client, { table: "executions", lines, deduplicationToken: "history" });
 
     expect(await rows(TOTALS.executions)).toMatchObject([{ n: "110" }]);
     expect(await rows(TOTALS.hourly)).toMatchObject([{ n: "110" }]);
@@ -224,7 +229,11 @@ describe("the ClickHouse schema", () => {
   it("refuses a field the table does not have and a null it cannot hold, and stores nothing of that batch", async () => {
     const { client, rows } = await openMigrated();
     const insert = (line: string) =>
-      insertExecutionLines(client, { lines: [makeLine(), line], deduplicationToken: randomUUID() });
+      insertLines(client, {
+        table: "executions",
+        lines: [makeLine(), line],
+        deduplicationToken: randomUUID(),
+      });
 
     await expect(insert(makeLine({ commandBase: "/build" }))).rejects.toThrow(/commandBase/);
     await expect(insert(makeLine({ status: null }))).rejects.toThrow(/status/);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createCircuitBreaker } from "../../functions/ingest/circuit-breaker.ts";
+import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
 
 it("stops after the failures in a row it was given, and lets one try through when its time is over", () => {
   let now = 0;

@@ -2,8 +2,9 @@ import { finished } from "node:stream/promises";
 import { Readable } from "node:stream";
 import type { ClickHouse } from "./client.ts";
 
-export interface ExecutionLines {
-  /** Each the text of one JSON object with columns of `executions` as members and no line break in it. */
+export interface Lines {
+  table: "executions" | "workload_events";
+  /** Each the text of one JSON object with columns of the table as members and no line break in it. */
   lines: readonly string[];
   /**
    * Name of this exact batch. Sending the same lines under the same token again, also days later, changes nothing in the
@@ -15,11 +16,11 @@ export interface ExecutionLines {
 
 const CHUNK_CHARS = 64 * 1024;
 
-/** Inserts one batch of executions as one block; resolves when the rows are stored. */
-export async function insertExecutionLines(client: ClickHouse, batch: ExecutionLines): Promise<void> {
+/** Inserts one batch as one block; resolves when the rows are stored. */
+export async function insertLines(client: ClickHouse, batch: Lines): Promise<void> {
   if (batch.lines.length === 0) return;
   const { stream } = await client.exec({
-    query: "insert into executions format JSONEachRow",
+    query: `insert into ${batch.table} format JSONEachRow`,
     values: Readable.from(chunksOf(batch.lines), { objectMode: false }),
     ...(batch.signal ? { abort_signal: batch.signal } : {}),
     clickhouse_settings: {
@@ -28,7 +29,7 @@ export async function insertExecutionLines(client: ClickHouse, batch: ExecutionL
       deduplicate_blocks_in_dependent_materialized_views: 1,
       // One block whatever the size: parallel parsing may cut a retry at other places than the first try.
       input_format_parallel_parsing: 0,
-      // An import may hold executions of many months, and each month is a partition.
+      // A batch may hold records of many months, and each month is a partition.
       max_partitions_per_insert_block: "1000",
       wait_end_of_query: 1,
     },

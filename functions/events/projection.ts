@@ -1,0 +1,53 @@
+import type { Json } from "../../shared/event-payload.ts";
+import type { SourceKind } from "../../shared/event-source.ts";
+
+/** An event as a worker holds it. */
+export interface ClaimedEvent {
+  organizationId: string;
+  id: string;
+  /** Milliseconds since 1970. */
+  receivedAt: number;
+  sourceId: string;
+  source: SourceKind;
+  eventType: string;
+  action: string | null;
+  deliveryKey: string;
+  /** The headers that were kept, by their names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  contentType: string;
+  /** The body; null when it is no text. */
+  body: string | null;
+  attempts: number;
+  replays: number;
+  /** Whether the catalogue has its type, and whether it is switched on. */
+  isKnownType: boolean;
+  isEnabledType: boolean;
+}
+
+/** What an event comes to, computed from the event alone: rows for the tables, nothing that depends on their contents. */
+export interface Projection {
+  payload: Json;
+  /** When it happened by its sender's clock, in milliseconds since 1970; null when the event does not say. */
+  providerTime: number | null;
+  repository: string | null;
+  actor: string | null;
+  rows: ProjectedRows;
+}
+
+/** A row for each table by its columns' names, as JSON has them: times as ISO text. */
+export type Row = Readonly<Record<string, Json>>;
+
+/** Rows by table. Tables of current state take the row with the greatest version; the others one row for each event. */
+export type ProjectedRows = Partial<Record<ProjectedTable, readonly Row[]>>;
+
+export type ProjectedTable =
+  | "github_events"
+  | "slack_events"
+  | "linear_events"
+  | "deployment_events"
+  | "repositories"
+  | "repository_branches"
+  | "repository_commits"
+  | "projects"
+  | "deployment_records"
+  | "tracked_items";

@@ -1,0 +1,35 @@
+import type { Message } from "./publisher.ts";
+
+/**
+ * What travels through Pub/Sub: which row to look at, never what is in it. The row is the truth, so a nudge that is lost,
+ * late or repeated does no harm. Everything is in the attributes; the message has no data.
+ */
+export interface Nudge {
+  kind: "event" | "delivery";
+  organizationId: string;
+  id: string;
+  /** When the event was received, in milliseconds since 1970: it says which partition holds the row. */
+  receivedAt: number;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function nudgeMessage({ kind, organizationId, id, receivedAt }: Nudge): Message {
+  return {
+    attributes: {
+      kind,
+      organization_id: organizationId,
+      id,
+      received_at: new Date(receivedAt).toISOString(),
+    },
+  };
+}
+
+/** The nudge in a message's attributes, or null when there is none. */
+export function readNudge(attributes: Readonly<Record<string, string>>): Nudge | null {
+  const { kind, organization_id: organizationId = "", id = "", received_at: at = "" } = attributes;
+  const receivedAt = Date.parse(at);
+  if (kind !== "event" && kind !== "delivery") return null;
+  if (!UUID.test(organizationId) || !UUID.test(id) || Number.isNaN(receivedAt)) return null;
+  return { kind, organizationId, id, receivedAt };
+}

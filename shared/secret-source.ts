@@ -1,0 +1,109 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setBounded } from "./bounded-map.ts";
+import { describeError, type Log } from "./log.ts";
+
+/**
+ * Where secrets are read by reference, so that no table and no message holds one:
+ * - `env:NAME`, an environment variable;
+ * - `file:NAME`, a file of the secrets folder. Cloud Run mounts versions of Secret Manager as such files.
+ */
+export interface SecretSource {
+  /** The secret, without a line break at its end. Throws SecretMissing when there is none. */
+  read: (reference: string) => Promise<string>;
+  /** Reads it anew next time: what it was used for failed. At most once in ten seconds. */
+  forget: (reference: string) => void;
+}
+
+export class SecretMissing extends Error {
+  constructor(reference: string, options?: ErrorOptions) {
+    super(`there is no secret ${reference}`, options);
+    this.name = "SecretMissing";
+  }
+}
+
+interface SecretSourceOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Folder of `file:` references; without one there are none. */
+  directory: string | undefined;
+  log: Log;
+  now: () => number;
+}
+
+const TTL_MS = 5 * 60_000;
+const RETRY_MS = 30_000;
+const FORGET_EVERY_MS = 10_000;
+const ENTRIES_MAX = 10_000;
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
+
+interface Entry {
+  value: Promise<string>;
+  fetchedAt: number;
+  until: number;
+}
+
+/** Each secret is read once in five minutes, however many ask; when reading again fails, the last value goes on. */
+export function createSecretSource(options: SecretSourceOptions): SecretSource {
+  const entries = new Map<string, Entry>();
+
+  async function fetchSecret(reference: string): Promise<string> {
+    const value = await readReference(reference, options);
+    if (value === "") throw new SecretMissing(reference);
+    return value;
+  }
+
+  async function refresh(reference: string, entry: Entry, stale: Entry | undefined): Promise<string> {
+    try {
+      return await fetchSecret(reference);
+    } catch (error) {
+      if (stale === undefined) {
+        entries.delete(reference);
+        throw error;
+      }
+      entry.until = options.now() + RETRY_MS;
+      options.log("ERROR", "a secret could not be read again; its last value goes on", {
+        reference,
+        ...describeError(error),
+      });
+      return stale.value;
+    }
+  }
+
+  return {
+    read(reference) {
+      const known = entries.get(reference);
+      const now = options.now();
+      if (known !== undefined && known.until > now) return known.value;
+      const entry: Entry = { value: Promise.resolve(""), fetchedAt: now, until: now + TTL_MS };
+      entry.value = refresh(reference, entry, known);
+      setBounded(entries, reference, entry, ENTRIES_MAX);
+      return entry.value;
+    },
+    forget(reference) {
+      const known = entries.get(reference);
+      if (known !== undefined && options.now() - known.fetchedAt >= FORGET_EVERY_MS) known.until = 0;
+    },
+  };
+}
+
+async function readReference(reference: string, options: SecretSourceOptions): Promise<string> {
+  const [scheme, name = ""] = splitOnce(reference);
+  if (scheme === "env") {
+    const value = options.env[name];
+    if (value === undefined) throw new SecretMissing(reference);
+    return value;
+  }
+  if (scheme === "file" && options.directory !== undefined && FILE_NAME.test(name)) {
+    try {
+      return (await readFile(join(options.directory, name), "utf8")).replace(/\r?\n$/, "");
+    } catch (cause) {
+      throw new SecretMissing(reference, { cause });
+    }
+  }
+  throw new SecretMissing(reference);
+}
+
+function splitOnce(reference: string): [string, string | undefined] {
+  const colon = reference.indexOf(":");
+  return colon === -1 ? [reference, undefined] : [reference.slice(0, colon), reference.slice(colon + 1)];
+}
