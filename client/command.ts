@@ -5,12 +5,14 @@ import { UsageError } from "./exit-codes.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Style = Parameters<typeof styleText>[0];
 
-/** What a command may touch of the outside: two streams, the environment and a folder. */
+/** What a command may touch of the outside: its streams, the environment and a folder. */
 export interface CommandIo {
   readonly env: Environment;
   readonly cwd: string;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
+  /** What is piped in; the process's own when absent. */
+  readonly stdin?: NodeJS.ReadableStream;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   /** Results: what a script reads. */

@@ -18,6 +18,7 @@ interface ConnectionFlags {
   readonly url?: string | undefined;
   readonly "ingest-url"?: string | undefined;
   readonly "insights-url"?: string | undefined;
+  readonly "webhooks-url"?: string | undefined;
   readonly "api-key"?: string | undefined;
   readonly "data-dir"?: string | undefined;
 }
@@ -91,9 +92,29 @@ export function findLocalOrganization(source: ConnectionSource): string | null {
   return file?.organizationId ?? file?.organization ?? null;
 }
 
-function readConnectionFile({ env, cwd, flags }: ConnectionSource): ConnectionFile | null {
-  const folder = flags?.["data-dir"] ?? value(env, "NETRA_DATA_DIR") ?? ".netra";
-  const path = join(resolve(cwd, folder), "connection.json");
+/** The data folder of the local server, under the same condition: null where another database is meant. */
+export function findLocalDataDirectory(source: ConnectionSource): string | null {
+  if (value(source.env, "NETRA_ADMIN_DATABASE_URL") !== undefined) return null;
+  return readConnectionFile(source) === null ? null : dataDirectoryOf(source);
+}
+
+/** The base address of the webhooks function as senders reach it, or null when it is not known. */
+export function findWebhooksUrl(source: ConnectionSource): string | null {
+  const own = source.flags?.["webhooks-url"] ?? value(source.env, "NETRA_WEBHOOKS_URL");
+  if (own !== undefined) return checkUrl(own);
+  const base = source.flags?.url ?? value(source.env, "NETRA_URL");
+  if (base !== undefined) return `${checkUrl(base)}/webhooks`;
+  if (findLocalDataDirectory(source) === null) return null;
+  const file = readConnectionFile(source);
+  return file === null ? null : `${checkUrl(file.url)}/webhooks`;
+}
+
+function dataDirectoryOf({ env, cwd, flags }: ConnectionSource): string {
+  return resolve(cwd, flags?.["data-dir"] ?? value(env, "NETRA_DATA_DIR") ?? ".netra");
+}
+
+function readConnectionFile(source: ConnectionSource): ConnectionFile | null {
+  const path = join(dataDirectoryOf(source), "connection.json");
   let text: string;
   try {
     text = readFileSync(path, "utf8");

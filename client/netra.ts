@@ -9,6 +9,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import("./commands/import.ts")).importCommand,
   stats: async () => (await import("./commands/stats.ts")).statsCommand,
   keys: async () => (await import("./commands/keys.ts")).keysCommand,
+  sources: async () => (await import("./commands/sources.ts")).sourcesCommand,
+  events: async () => (await import("./commands/events.ts")).eventsCommand,
+  subscriptions: async () => (await import("./commands/subscriptions.ts")).subscriptionsCommand,
   flush: async () => (await import("./commands/flush.ts")).flushCommand,
 };
 
@@ -63,7 +66,8 @@ function help(command: Command, io: CommandIo): number {
 
 async function overview(io: CommandIo): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map(async (load) => await load()));
-  const lines = commands.map((one) => `  ${io.style("out", "bold", one.name.padEnd(8))} ${one.summary}`);
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map((one) => `  ${io.style("out", "bold", one.name.padEnd(width))}  ${one.summary}`);
   return `netra: the ledger of what coding agents do and cost
 
 Usage: netra COMMAND [options]

@@ -1,3 +1,5 @@
+import { plainText } from "./plain-text.ts";
+
 export interface Column {
   readonly title: string;
   readonly align: "left" | "right";
@@ -24,8 +26,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
   return [line(titles), rule, ...cells.map(line)].map((text) => `${text}\n`).join("");
 }
 
-/** Names come from elsewhere: nothing in them may steer the terminal. */
 function cut(cell: string): string {
-  const plain = cell.replaceAll(/[\p{Cc}\p{Cf}]/gu, " ");
+  const plain = plainText(cell);
   return plain.length <= CELL_CHARS_MAX ? plain : `${plain.slice(0, CELL_CHARS_MAX - 1)}…`;
 }

@@ -59,6 +59,13 @@ export class DataFolder {
     return join(this.path, ...names);
   }
 
+  /** The folder of the secrets that sources and subscriptions refer to as `file:NAME`; only its owner may look into it. */
+  async makeSecretsFolder(): Promise<string> {
+    const folder = this.file("secrets");
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  }
+
   async readSecrets(): Promise<Secrets> {
     const text = await readOrNull(this.file("secrets.json"));
     if (text !== null) return secrets.parse(JSON.parse(text));
@@ -84,7 +91,7 @@ export class DataFolder {
     return (await readOrNull(this.file("demo.json"))) !== null;
   }
 
-  writeDemo(value: { seed: string; upTo: string; executions: number }): void {
+  writeDemo(value: { seed: string; upTo: string; executions: number; webhooks: number }): void {
     this.#write("demo.json", value);
   }
 

@@ -2,6 +2,10 @@ import { randomUUID } from "node:crypto";
 import { http, type HttpFunction } from "@google-cloud/functions-framework";
 import { getTestServer } from "@google-cloud/functions-framework/testing";
 import { disableDomains } from "../shared/runtime/disable-domains.ts";
+import { readConfig as readEventsConfig } from "../functions/events/config.ts";
+import { createContext as createEventsContext } from "../functions/events/context.ts";
+import { createHandler as createEventsHandler } from "../functions/events/handler.ts";
+import { BODY_BYTES_MAX as EVENTS_BODY_BYTES_MAX } from "../functions/events/limits.ts";
 import { readConfig as readIngestConfig } from "../functions/ingest/config.ts";
 import { createContext as createIngestContext } from "../functions/ingest/context.ts";
 import { createHandler as createIngestHandler } from "../functions/ingest/handler.ts";
@@ -12,6 +16,10 @@ import {
   BODY_BYTES_MAX as INSIGHTS_BODY_BYTES_MAX,
   createHandler as createInsightsHandler,
 } from "../functions/insights/handler.ts";
+import { readConfig as readWebhooksConfig } from "../functions/webhooks/config.ts";
+import { createContext as createWebhooksContext } from "../functions/webhooks/context.ts";
+import { createHandler as createWebhooksHandler } from "../functions/webhooks/handler.ts";
+import { BODY_BYTES_MAX as WEBHOOKS_BODY_BYTES_MAX } from "../functions/webhooks/limits.ts";
 import type { FrontRoute } from "./front.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -39,6 +47,22 @@ const FUNCTIONS: readonly FunctionEntry[] = [
     open: (env, writeLog) => {
       const context = createInsightsContext(readInsightsConfig(env), writeLog);
       return { handler: createInsightsHandler(context), close: context.close };
+    },
+  },
+  {
+    prefix: "/webhooks",
+    maxBodyBytes: WEBHOOKS_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createWebhooksContext(readWebhooksConfig(env), writeLog);
+      return { handler: createWebhooksHandler(context), close: context.close };
+    },
+  },
+  {
+    prefix: "/events",
+    maxBodyBytes: EVENTS_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createEventsContext(readEventsConfig(env), writeLog);
+      return { handler: createEventsHandler(context), close: context.close };
     },
   },
 ];

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { generateDemo } from "./demo.ts";
+import { findPullRequests } from "./find-pull-requests.ts";
+import { importDemoWebhooks } from "./import-demo-webhooks.ts";
 import type { Report } from "./report.ts";
 
 const SEED = "netra";
 const WEEKS = 6;
 const BATCH = 500;
+const PULL_REQUESTS_PER_REPOSITORY = 7;
 const POST_MS = 60_000;
 
 const answer = z.object({
@@ -14,13 +17,19 @@ const answer = z.object({
   rejected: z.array(z.object({ id: z.unknown(), errors: z.unknown() })),
 });
 
-/** Sends the generated team's executions through the ingest function, as any client would. */
+/** Sends what the generated team did through the functions: its executions as any client would, then its webhooks. */
 export async function importDemo(
-  target: { url: string; apiKey: string },
+  target: {
+    url: string;
+    apiKey: string;
+    organizationId: string;
+    adminDatabaseUrl: string;
+    dataDirectory: string;
+  },
   report: Report,
   now: Date,
   signal: AbortSignal,
-): Promise<{ seed: string; upTo: string; executions: number }> {
+): Promise<{ seed: string; upTo: string; executions: number; webhooks: number }> {
   const executions = [...generateDemo({ seed: SEED, now, weeks: WEEKS })];
   const progress = report.progress("Importing demo data", executions.length);
   const started = performance.now();
@@ -31,7 +40,9 @@ export async function importDemo(
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   progress.end(`${executions.length} executions of ${WEEKS} weeks (${seconds} s)`);
-  return { seed: SEED, upTo: now.toISOString(), executions: executions.length };
+  const pullRequests = findPullRequests(executions, PULL_REQUESTS_PER_REPOSITORY);
+  const webhooks = await importDemoWebhooks(target, { seed: SEED, now, pullRequests }, report, signal);
+  return { seed: SEED, upTo: now.toISOString(), executions: executions.length, webhooks };
 }
 
 async function post(target: { url: string; apiKey: string }, batch: readonly unknown[]): Promise<void> {

@@ -5,6 +5,8 @@ export interface StartOptions {
   port: number;
   dataDirectory: string;
   demo: boolean;
+  /** `host:port` of Google's Pub/Sub emulator; without one a stand-in carries the events. */
+  emulatorHost: string | undefined;
 }
 
 /** A command line that cannot be followed; the message says which part and what would be right. */
@@ -21,6 +23,7 @@ Usage: npm start -- [options]
   --no-demo        an empty organization instead of demo data  NETRA_DEMO=0
   --help           this text
 
+With PUBSUB_EMULATOR_HOST=host:port events travel through Google's emulator instead of the stand-in.
 When everything is up, the last line on stdout is {"netra":"ready","url":…,"apiKey":…,"organization":…}.
 Ctrl-C stops it; the next start finds the data again. To begin anew, stop it and remove the data folder.
 `;
@@ -41,6 +44,7 @@ export function readOptions(
     port: Number(port),
     dataDirectory: resolve(cwd, flags["data-dir"] ?? filled(env["NETRA_DATA_DIR"]) ?? ".netra"),
     demo: flags.demo ?? !["0", "false", "no"].includes(env["NETRA_DEMO"] ?? ""),
+    emulatorHost: filled(env["PUBSUB_EMULATOR_HOST"]),
   };
 }
 

@@ -1,31 +1,33 @@
-const EVERY_MS = 60_000;
 const DEADLINE_MS = 50_000;
 
-/** A request Cloud Scheduler would send every minute. */
+/** A request Cloud Scheduler would send. */
 export interface ScheduledCall {
   url: string;
-  apiKey: string;
+  everyMs: number;
+  /** What shows who calls; asked for each time, because a token ends. */
+  headers: () => Promise<Readonly<Record<string, string>>>;
 }
 
 /**
- * Stands in for Cloud Scheduler: calls each address now and then every minute, never one twice at once. What an answer
+ * Stands in for Cloud Scheduler: calls each address now and then in its rhythm, never one twice at once. What an answer
  * says is in the function's own log. Call the result to stop; it resolves when no call is under way.
  */
-export function startScheduler(calls: readonly ScheduledCall[], everyMs = EVERY_MS): () => Promise<void> {
+export function startScheduler(calls: readonly ScheduledCall[]): () => Promise<void> {
   const underWay = new Map<ScheduledCall, Promise<void>>();
   const stopping = new AbortController();
-  const tick = (): void => {
-    for (const call of calls) {
-      if (underWay.has(call)) continue;
+  const timers = calls.map((call) => {
+    const tick = (): void => {
+      if (underWay.has(call)) return;
       const request = send(call, stopping.signal).finally(() => underWay.delete(call));
       underWay.set(call, request);
-    }
-  };
-  const timer = setInterval(tick, everyMs);
-  timer.unref();
-  tick();
+    };
+    const timer = setInterval(tick, call.everyMs);
+    timer.unref();
+    tick();
+    return timer;
+  });
   return async () => {
-    clearInterval(timer);
+    for (const timer of timers) clearInterval(timer);
     stopping.abort();
     await Promise.all(underWay.values());
   };
@@ -35,11 +37,11 @@ async function send(call: ScheduledCall, stopping: AbortSignal): Promise<void> {
   try {
     const response = await fetch(call.url, {
       method: "POST",
-      headers: { authorization: `Bearer ${call.apiKey}` },
+      headers: await call.headers(),
       signal: AbortSignal.any([stopping, AbortSignal.timeout(DEADLINE_MS)]),
     });
     await response.arrayBuffer();
   } catch {
-    // Like the real one, it comes again in a minute; the function has logged why it failed.
+    // Like the real one, it comes again; the function has logged why it failed.
   }
 }

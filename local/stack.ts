@@ -1,20 +1,24 @@
 import { DataFolder, type ConnectionFile } from "./data-folder.ts";
 import { migrateServers, startServers } from "./databases.ts";
 import { openFront } from "./front.ts";
+import { createLog } from "../shared/log.ts";
 import { openFunctions } from "./functions.ts";
 import { importDemo } from "./import-demo.ts";
+import { type Messaging, openMessaging } from "./messaging.ts";
 import type { StartOptions } from "./options.ts";
 import { openLog } from "./processes.ts";
 import type { Report } from "./report.ts";
-import { startScheduler } from "./scheduler.ts";
+import { type ScheduledCall, startScheduler } from "./scheduler.ts";
 import { ensureTenant } from "./tenant.ts";
+
+const MINUTE_MS = 60_000;
 
 export interface Stack {
   connection: ConnectionFile;
   logFile: string;
   /** Resolves with the name of a part that ended although nobody stopped it. */
   failed: Promise<string>;
-  /** Answers what is in flight, then closes functions, ClickHouse and PostgreSQL in this order. */
+  /** Answers what is in flight, then closes functions, Pub/Sub, ClickHouse and PostgreSQL in this order. */
   close: () => Promise<void>;
 }
 
@@ -49,9 +53,24 @@ export async function startStack(options: StartOptions, report: Report, signal: 
   const logFile = folder.file("netra.log");
   const log = (await openLog(logFile)).createWriteStream();
   parts.defer(() => closeStream(log));
+  const writeLog = (line: string): unknown => log.write(line);
+  const messaging = await openMessaging({
+    pushEndpoint: `${front.url}/events/push`,
+    emulatorHost: options.emulatorHost,
+    log: createLog("pubsub", writeLog),
+  });
+  parts.defer(() => messaging.close());
+  const secretsFolder = await folder.makeSecretsFolder();
   const functions = openFunctions(
-    { ...process.env, DATABASE_URL: databases.databaseUrl, CLICKHOUSE_URL: databases.clickhouseUrl },
-    (line) => log.write(line),
+    {
+      ...process.env,
+      DATABASE_URL: databases.databaseUrl,
+      CLICKHOUSE_URL: databases.clickhouseUrl,
+      NETRA_SECRETS_DIR: secretsFolder,
+      NETRA_PRIVATE_TARGETS: "1",
+      ...messaging.env,
+    },
+    writeLog,
   );
   parts.defer(() => functions.close());
   parts.defer(() => front.close());
@@ -65,10 +84,11 @@ export async function startStack(options: StartOptions, report: Report, signal: 
     ...databases,
   };
   if (options.demo && !(await folder.hasDemo())) {
-    folder.writeDemo(await importDemo(connection, report, new Date(), signal));
+    const target = { ...connection, dataDirectory: folder.path };
+    folder.writeDemo(await importDemo(target, report, new Date(), signal));
   }
   folder.writeConnection(connection);
-  parts.defer(startScheduler([{ url: `${front.url}/ingest/v1/relay`, apiKey: tenant.apiKey }]));
+  parts.defer(startScheduler(scheduledCalls(front.url, tenant.apiKey, messaging)));
 
   const started = parts.move();
   return {
@@ -80,6 +100,18 @@ export async function startStack(options: StartOptions, report: Report, signal: 
     ]),
     close: () => started.disposeAsync(),
   };
+}
+
+function scheduledCalls(url: string, apiKey: string, messaging: Messaging): ScheduledCall[] {
+  return [
+    {
+      url: `${url}/ingest/v1/relay`,
+      everyMs: MINUTE_MS,
+      headers: async () => ({ authorization: `Bearer ${apiKey}` }),
+    },
+    { url: `${url}/events/sweep`, everyMs: MINUTE_MS, headers: messaging.callHeaders },
+    { url: `${url}/events/reconcile`, everyMs: 10 * MINUTE_MS, headers: messaging.callHeaders },
+  ];
 }
 
 function closeStream(stream: NodeJS.WritableStream): Promise<void> {

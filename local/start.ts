@@ -51,6 +51,7 @@ function describeAddresses(connection: { url: string }, dataDirectory: string, l
   return [
     `Ingest    POST ${connection.url}/ingest/v1/executions`,
     `Insights  GET  ${connection.url}/insights/v1/summary`,
+    `Webhooks  POST ${connection.url}/webhooks/{source}/{endpoint}`,
     `Data      ${dataDirectory}  (keys and addresses in connection.json)`,
     `Log       ${logFile}`,
     "Ctrl-C stops it; the data stays.",

@@ -166,13 +166,14 @@ declare
   operator text;
   operand jsonb;
   operators integer := 0;
-  steps text[];
+  step text;
 begin
   if jsonb_typeof(condition) is distinct from 'object' then
     return false;
   end if;
   if condition ? 'all' then
-    if jsonb_typeof(condition -> 'all') <> 'array' or (select count(*) from jsonb_object_keys(condition)) <> 1 then
+    if jsonb_typeof(condition -> 'all') <> 'array' or condition -> 'all' = '[]'
+      or (select count(*) from jsonb_object_keys(condition)) <> 1 then
       return false;
     end if;
     for child in select value from jsonb_array_elements(condition -> 'all')
@@ -196,17 +197,19 @@ begin
       and event_condition_is_valid(condition -> 'not')
       and not event_condition_holds(payload, condition -> 'not');
   end if;
-  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/.*)?$' then
+  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/([^~/]|~[01])*)*$' then
     return false;
   end if;
-  steps := string_to_array(substr(condition ->> 'path', 2), '/');
-  if condition ->> 'path' = '' then
-    steps := '{}';
-  end if;
-  select array_agg(replace(replace(step, '~1', '/'), '~0', '~') order by position)
-  into steps
-  from unnest(steps) with ordinality as s(step, position);
-  found := payload #> coalesce(steps, '{}');
+  found := payload;
+  -- Behind the empty step before the first slash. An index is written as RFC 6901 has it, so that -1 is none.
+  foreach step in array (string_to_array(condition ->> 'path', '/'))[2:]
+  loop
+    step := replace(replace(step, '~1', '/'), '~0', '~');
+    found := case
+      when jsonb_typeof(found) = 'object' then found -> step
+      when jsonb_typeof(found) = 'array' and step ~ '^(0|[1-9][0-9]{0,8})$' then found -> step::integer
+    end;
+  end loop;
   for operator, operand in select key, value from jsonb_each(condition)
   loop
     continue when operator = 'path';
@@ -261,14 +264,14 @@ begin
     operand := coalesce(condition -> 'all', condition -> 'any');
     return (select count(*) from jsonb_object_keys(condition)) = 1
       and case when jsonb_typeof(operand) = 'array'
-        then (select coalesce(bool_and(event_condition_is_valid(value)), true) from jsonb_array_elements(operand))
+        then (select coalesce(bool_and(event_condition_is_valid(value)), false) from jsonb_array_elements(operand))
         else false
       end;
   end if;
   if condition ? 'not' then
     return (select count(*) from jsonb_object_keys(condition)) = 1 and event_condition_is_valid(condition -> 'not');
   end if;
-  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/.*)?$' then
+  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/([^~/]|~[01])*)*$' then
     return false;
   end if;
   for key, operand in select e.key, e.value from jsonb_each(condition) as e
@@ -681,7 +684,7 @@ create table event_subscriptions (
   last_success_at timestamp with time zone,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
-  constraint conditions_are_valid CHECK (event_condition_is_valid(conditions)),
+  constraint conditions_are_valid CHECK (((conditions IS NULL) OR (event_condition_is_valid(conditions) AND (NOT jsonb_path_exists(conditions, '$.**{41 to last}'::jsonpath))))),
   constraint event_subscriptions_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 50))),
   constraint event_subscriptions_name_check CHECK (((name)::text <> ''::text)),
   constraint event_subscriptions_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,

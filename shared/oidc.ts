@@ -4,7 +4,7 @@ import { AppError } from "./errors.ts";
 import type { HttpRequest } from "./http.ts";
 
 /** Who may call, as Google says who it is: Pub/Sub pushes and scheduled calls carry a token of a service account. */
-export interface ExpectedCaller {
+interface ExpectedCaller {
   audience: string;
   /** E-mail addresses of service accounts. */
   emails: readonly string[];

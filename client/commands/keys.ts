@@ -1,16 +1,11 @@
-import { Client } from "pg";
 import { createApiKey } from "../../shared/api-key.ts";
 import type { ApiKey, Scope } from "../../shared/postgres/api-keys.ts";
 import { insertApiKey, listApiKeys, revokeApiKey, SCOPES } from "../../shared/postgres/api-keys.ts";
 import { insertAuditLog } from "../../shared/postgres/audit-logs.ts";
 import type { Organization } from "../../shared/postgres/organizations.ts";
-import {
-  ensureOrganization,
-  findOrganization,
-  listOrganizations,
-} from "../../shared/postgres/organizations.ts";
 import type { Sql } from "../../shared/postgres/pool.ts";
 import { ensureUser } from "../../shared/postgres/users.ts";
+import { chooseOrganization, withDatabase } from "../admin-database.ts";
 import type { Command, CommandIo } from "../command.ts";
 import { parseOptions, wholeNumber } from "../command.ts";
 import { findLocalOrganization, getAdminDatabaseUrl } from "../connection.ts";
@@ -55,7 +50,7 @@ const OPTIONS = {
 type Values = ReturnType<typeof parseOptions<typeof OPTIONS>>["values"];
 
 const DAY_MS = 86_400_000;
-const CONNECT_MS = 5_000;
+const APPLICATION = "netra-keys";
 
 async function runKeys(argv: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseOptions(argv, OPTIONS);
@@ -69,19 +64,19 @@ async function runKeys(argv: string[], io: CommandIo): Promise<number> {
   switch (action) {
     case "create": {
       const wanted = readWanted(values);
-      return await withDatabase(getAdminDatabaseUrl(source), async (sql) => {
+      return await withDatabase(getAdminDatabaseUrl(source), APPLICATION, async (sql) => {
         const owner = await chooseOrganization(sql, organization, values.new);
         return await create(sql, owner, wanted, values.json, io);
       });
     }
     case "list":
-      return await withDatabase(getAdminDatabaseUrl(source), async (sql) => {
+      return await withDatabase(getAdminDatabaseUrl(source), APPLICATION, async (sql) => {
         const keys = await listApiKeys(sql, (await chooseOrganization(sql, organization, false)).id);
         io.out(values.json ? `${JSON.stringify({ keys })}\n` : describeKeys(keys));
         return EXIT.ok;
       });
     case "revoke":
-      return await withDatabase(getAdminDatabaseUrl(source), async (sql) => {
+      return await withDatabase(getAdminDatabaseUrl(source), APPLICATION, async (sql) => {
         const owner = await chooseOrganization(sql, organization, false);
         const key = await revokeApiKey(sql, owner.id, argument ?? "");
         if (key === null) {
@@ -171,24 +166,6 @@ async function audit(
   });
 }
 
-async function chooseOrganization(sql: Sql, wanted: string | null, make: boolean): Promise<Organization> {
-  if (wanted !== null) {
-    const found = await findOrganization(sql, wanted);
-    if (found !== null) return found;
-    if (!make) throw new UsageError(`there is no organization "${wanted}" (--new makes it)`);
-    if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(wanted)) {
-      throw new UsageError("a new organization is named by small letters, digits and hyphens");
-    }
-    return await ensureOrganization(sql, { name: wanted, slug: wanted, isDemo: false });
-  }
-  const [only, ...others] = await listOrganizations(sql);
-  if (only === undefined)
-    throw new UsageError("there is no organization yet: --organization NAME --new makes one");
-  if (others.length > 0)
-    throw new UsageError("there are several organizations; say which with --organization");
-  return only;
-}
-
 function describeKeys(keys: readonly ApiKey[]): string {
   const titles = ["prefix", "name", "scopes", "state", "last used", "created", "id"];
   const columns = titles.map((title): Column => ({ title, align: "left" }));
@@ -210,34 +187,4 @@ function stateOf(key: ApiKey): string {
   return key.expires_at.getTime() <= Date.now()
     ? "expired"
     : `until ${key.expires_at.toISOString().slice(0, 10)}`;
-}
-
-/** One connection and one transaction: a key is either there, with its user, or not. */
-async function withDatabase(databaseUrl: string, work: (sql: Sql) => Promise<number>): Promise<number> {
-  const client = new Client({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: CONNECT_MS,
-    statement_timeout: 20_000,
-    application_name: "netra-keys",
-  });
-  client.on("error", () => {});
-  try {
-    await client.connect();
-  } catch (error) {
-    throw new Error(`the database does not answer (${databaseFault(error)})`, { cause: error });
-  }
-  try {
-    await client.query("begin");
-    const code = await work(client);
-    await client.query("commit");
-    return code;
-  } finally {
-    await client.end();
-  }
-}
-
-/** Never the message: drivers put addresses with passwords into it. */
-function databaseFault(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  return "no connection";
 }

@@ -1,5 +1,6 @@
 import type { Json } from "../../shared/event-payload.ts";
 import type { SourceKind } from "../../shared/event-source.ts";
+import type { ProjectedRows } from "../../shared/postgres/projected-rows.ts";
 
 /** An event as a worker holds it. */
 export interface ClaimedEvent {
@@ -33,21 +34,3 @@ export interface Projection {
   actor: string | null;
   rows: ProjectedRows;
 }
-
-/** A row for each table by its columns' names, as JSON has them: times as ISO text. */
-export type Row = Readonly<Record<string, Json>>;
-
-/** Rows by table. Tables of current state take the row with the greatest version; the others one row for each event. */
-export type ProjectedRows = Partial<Record<ProjectedTable, readonly Row[]>>;
-
-export type ProjectedTable =
-  | "github_events"
-  | "slack_events"
-  | "linear_events"
-  | "deployment_events"
-  | "repositories"
-  | "repository_branches"
-  | "repository_commits"
-  | "projects"
-  | "deployment_records"
-  | "tracked_items";

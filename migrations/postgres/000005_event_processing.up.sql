@@ -389,8 +389,8 @@ alter table analytics_outbox add column kind varchar(20) not null default 'execu
 /* Whether a value satisfies a condition. A condition is one of
      {"all": [conditions]}, {"any": [conditions]}, {"not": condition}, or
      {"path": "/pull_request/base/ref", <one or more of: "eq", "in", "exists", "prefix", "gt", "gte", "lt", "lte">: …}
-   with an RFC 6901 pointer into the payload. A path that leads nowhere satisfies only "exists": false. Anything else
-   matches nothing: what is not understood is not sent out. */
+   with an RFC 6901 pointer into the payload. A path that leads nowhere satisfies only "exists": false. Anything else, lists
+   of no conditions too, matches nothing: what is not understood is not sent out. */
 create function event_condition_holds(payload jsonb, condition jsonb) returns boolean
   language plpgsql immutable parallel safe
 as
@@ -401,13 +401,14 @@ declare
   operator text;
   operand jsonb;
   operators integer := 0;
-  steps text[];
+  step text;
 begin
   if jsonb_typeof(condition) is distinct from 'object' then
     return false;
   end if;
   if condition ? 'all' then
-    if jsonb_typeof(condition -> 'all') <> 'array' or (select count(*) from jsonb_object_keys(condition)) <> 1 then
+    if jsonb_typeof(condition -> 'all') <> 'array' or condition -> 'all' = '[]'
+      or (select count(*) from jsonb_object_keys(condition)) <> 1 then
       return false;
     end if;
     for child in select value from jsonb_array_elements(condition -> 'all')
@@ -431,17 +432,19 @@ begin
       and event_condition_is_valid(condition -> 'not')
       and not event_condition_holds(payload, condition -> 'not');
   end if;
-  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/.*)?$' then
+  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/([^~/]|~[01])*)*$' then
     return false;
   end if;
-  steps := string_to_array(substr(condition ->> 'path', 2), '/');
-  if condition ->> 'path' = '' then
-    steps := '{}';
-  end if;
-  select array_agg(replace(replace(step, '~1', '/'), '~0', '~') order by position)
-  into steps
-  from unnest(steps) with ordinality as s(step, position);
-  found := payload #> coalesce(steps, '{}');
+  found := payload;
+  -- Behind the empty step before the first slash. An index is written as RFC 6901 has it, so that -1 is none.
+  foreach step in array (string_to_array(condition ->> 'path', '/'))[2:]
+  loop
+    step := replace(replace(step, '~1', '/'), '~0', '~');
+    found := case
+      when jsonb_typeof(found) = 'object' then found -> step
+      when jsonb_typeof(found) = 'array' and step ~ '^(0|[1-9][0-9]{0,8})$' then found -> step::integer
+    end;
+  end loop;
   for operator, operand in select key, value from jsonb_each(condition)
   loop
     continue when operator = 'path';
@@ -496,14 +499,14 @@ begin
     operand := coalesce(condition -> 'all', condition -> 'any');
     return (select count(*) from jsonb_object_keys(condition)) = 1
       and case when jsonb_typeof(operand) = 'array'
-        then (select coalesce(bool_and(event_condition_is_valid(value)), true) from jsonb_array_elements(operand))
+        then (select coalesce(bool_and(event_condition_is_valid(value)), false) from jsonb_array_elements(operand))
         else false
       end;
   end if;
   if condition ? 'not' then
     return (select count(*) from jsonb_object_keys(condition)) = 1 and event_condition_is_valid(condition -> 'not');
   end if;
-  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/.*)?$' then
+  if jsonb_typeof(condition -> 'path') is distinct from 'string' or condition ->> 'path' !~ '^(/([^~/]|~[01])*)*$' then
     return false;
   end if;
   for key, operand in select e.key, e.value from jsonb_each(condition) as e
@@ -528,7 +531,11 @@ begin
 end
 $$;
 
-alter table event_subscriptions add constraint conditions_are_valid check (event_condition_is_valid(conditions));
+alter table event_subscriptions add constraint conditions_are_valid
+  check (
+    conditions is null
+    or event_condition_is_valid(conditions) and not jsonb_path_exists(conditions, '$.**{41 to last}')
+  );
 
 /* Whether a name fits a pattern in which `*` stands for any run of characters. */
 create function event_name_matches(name text, pattern text) returns boolean

@@ -10,6 +10,7 @@ const OIDS: Record<BinaryType, number> = {
   "double precision": 701,
   numeric: 1700,
   jsonb: 3802,
+  bytea: 17,
 };
 
 const EXPECTED_BYTES: Record<BinaryType, number> = {
@@ -21,11 +22,12 @@ const EXPECTED_BYTES: Record<BinaryType, number> = {
   "double precision": 12,
   numeric: 24,
   jsonb: 250,
+  bytea: 4,
 };
 
 /** A one-dimensional array as a binary parameter; pg sends a Buffer as it is, so the statement casts it: `$1::uuid[]`. */
 export function encodeArray(type: BinaryType, values: readonly unknown[]): Buffer {
-  const writer = new BinaryWriter(20 + values.length * EXPECTED_BYTES[type]);
+  const writer = new BinaryWriter(20 + values.length * EXPECTED_BYTES[type] + bytesIn(values));
   const hasNulls = values.some((value) => value === null || value === undefined);
   writer.int32(1);
   writer.int32(hasNulls ? 1 : 0);
@@ -34,4 +36,9 @@ export function encodeArray(type: BinaryType, values: readonly unknown[]): Buffe
   writer.int32(1);
   for (const value of values) writer.value(type, value);
   return writer.finish();
+}
+
+/** Bytes may be many megabytes, so room for them is made once. */
+function bytesIn(values: readonly unknown[]): number {
+  return values.reduce<number>((sum, value) => sum + (value instanceof Uint8Array ? value.length : 0), 0);
 }

@@ -7,7 +7,8 @@ export type BinaryType =
   | "bigint"
   | "double precision"
   | "numeric"
-  | "jsonb";
+  | "jsonb"
+  | "bytea";
 
 /** Times come in milliseconds since 1970; PostgreSQL counts microseconds from 2000-01-01. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
@@ -62,6 +63,8 @@ export class BinaryWriter {
         return this.#money(bigintOf(value));
       case "jsonb":
         return this.#json(value);
+      case "bytea":
+        return this.#raw(bytesOf(value));
       default:
         return type satisfies never;
     }
@@ -99,6 +102,13 @@ export class BinaryWriter {
     this.#bytes.writeInt32BE(8, this.#length);
     this.#bytes.writeDoubleBE(value, this.#length + 4);
     this.#length += 12;
+  }
+
+  #raw(value: Uint8Array): void {
+    this.#reserve(4 + value.length);
+    this.#length = this.#bytes.writeInt32BE(value.length, this.#length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
   }
 
   #text(value: string): void {
@@ -169,6 +179,11 @@ function bigintOf(value: unknown): bigint {
 
 function textOf(value: unknown): string {
   if (typeof value !== "string") throw new TypeError("not a text");
+  return value;
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError("not bytes");
   return value;
 }
 

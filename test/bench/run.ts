@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import { benchIngest } from "./ingest.ts";
+import { benchWebhooks } from "./webhooks.ts";
 import { type BenchResult, toJson, toTable } from "./report.ts";
 
 /** `npm run bench -- NAME [--json]`: runs one benchmark; progress and the table go to stderr, the JSON line to stdout. */
 const BENCHES: Readonly<Record<string, (progress: (line: string) => void) => Promise<BenchResult[]>>> = {
   ingest: benchIngest,
+  webhooks: benchWebhooks,
 };
 
 const { values, positionals } = parseArgs({

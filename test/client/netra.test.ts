@@ -31,7 +31,7 @@ function createIo(env: Record<string, string> = {}, terminal = false) {
   return { io, text };
 }
 
-const COMMANDS = ["run", "import", "stats", "keys", "flush"];
+const COMMANDS = ["run", "import", "stats", "keys", "sources", "events", "subscriptions", "flush"];
 
 describe("the command line", () => {
   it.each([["--help"], ["-h"], ["help"]])("explains itself with %s", async (flag) => {

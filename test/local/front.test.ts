@@ -7,6 +7,8 @@ import { startScheduler } from "../../local/scheduler.ts";
 const POLL = { timeout: 30_000, interval: 10 };
 const fronts: Front[] = [];
 
+const headers = async (): Promise<Record<string, string>> => ({ authorization: "Bearer key" });
+
 async function open(): Promise<Front> {
   const front = await openFront(0);
   fronts.push(front);
@@ -69,7 +71,7 @@ it("finishes what it has begun and takes nothing new once it closes", async () =
   await closed;
 });
 
-it("calls what is scheduled at once and again, but never while a call is under way", async () => {
+it("calls what is scheduled at once and again in its own rhythm, but never while a call is under way", async () => {
   const front = await open();
   const arrived: string[] = [];
   const mayEnd = Promise.withResolvers<void>();
@@ -77,25 +79,29 @@ it("calls what is scheduled at once and again, but never while a call is under w
     arrived.push(`${request.method} ${request.url} ${request.headers.authorization}`);
     void mayEnd.promise.then(() => response.end());
   });
-  front.serve([{ prefix: "/job", server: job, maxBodyBytes: 1_000 }]);
   let quick = 0;
   const counter = createServer((_request, response) => {
     quick += 1;
     response.end();
   });
+  let slow = 0;
+  const rare = createServer((_request, response) => {
+    slow += 1;
+    response.end();
+  });
   front.serve([
     { prefix: "/job", server: job, maxBodyBytes: 1_000 },
     { prefix: "/quick", server: counter, maxBodyBytes: 1_000 },
+    { prefix: "/slow", server: rare, maxBodyBytes: 1_000 },
   ]);
-  const stop = startScheduler(
-    [
-      { url: `${front.url}/job`, apiKey: "key" },
-      { url: `${front.url}/quick`, apiKey: "key" },
-    ],
-    10,
-  );
+  const stop = startScheduler([
+    { url: `${front.url}/job`, everyMs: 10, headers },
+    { url: `${front.url}/quick`, everyMs: 10, headers },
+    { url: `${front.url}/slow`, everyMs: 3_600_000, headers },
+  ]);
   await expect.poll(() => arrived.length, POLL).toBeGreaterThan(0);
   await expect.poll(() => quick, POLL).toBeGreaterThan(5);
+  await expect.poll(() => slow, POLL).toBe(1);
   expect(arrived).toEqual(["POST / Bearer key"]);
   mayEnd.resolve();
   await expect.poll(() => arrived.length, POLL).toBeGreaterThan(1);

@@ -1,74 +1,27 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { hasExited, waitForExit, waitUntilGone } from "../../local/processes.ts";
+import { waitUntilGone } from "../../local/processes.ts";
+import { asOwner } from "../helpers/tenant.ts";
+import {
+  end,
+  endAllRuns,
+  ended,
+  newFolder,
+  readConnection,
+  readPid,
+  READY_MS,
+  start,
+  untilReady,
+} from "./started-runs.ts";
 
-const SCRIPT = fileURLToPath(new URL("../../local/start.ts", import.meta.url));
-const READY_MS = 90_000;
 // Several whole starts in one test; each may take READY_MS on a busy machine.
 vi.setConfig({ testTimeout: 4 * READY_MS });
-
-const ready = z.strictObject({
-  netra: z.literal("ready"),
-  url: z.url(),
-  apiKey: z.string().startsWith("ntr_"),
-  organization: z.string(),
-});
-
-interface Run {
-  child: ChildProcess;
-  stdout: () => string;
-  stderr: () => string;
-}
-
-const runs: Run[] = [];
-const folders: string[] = [];
-
-function start(args: readonly string[], env: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [SCRIPT, ...args], {
-    // As npm would start it, so that it ends with this process.
-    env: { ...process.env, npm_lifecycle_event: "start", ...env },
-  });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  const run = { child, stdout: () => out, stderr: () => err };
-  runs.push(run);
-  return run;
-}
-
-async function untilReady(run: Run): Promise<z.infer<typeof ready>> {
-  await expect
-    .poll(() => run.stdout().endsWith("\n") || hasExited(run.child), { timeout: READY_MS, interval: 50 })
-    .toBe(true);
-  if (hasExited(run.child)) throw new Error(`it ended:\n${run.stderr()}`);
-  return ready.parse(JSON.parse(run.stdout().trimEnd().split("\n").at(-1) ?? ""));
-}
-
-async function end(run: Run, signal: NodeJS.Signals): Promise<number | null> {
-  run.child.kill(signal);
-  expect(await waitForExit(run.child, 60_000)).toBe(true);
-  return run.child.exitCode;
-}
-
-async function ended(run: Run): Promise<number | null> {
-  expect(await waitForExit(run.child, 30_000)).toBe(true);
-  return run.child.exitCode;
-}
-
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(inject("testStack").folder, "start-"));
-  folders.push(folder);
-  return folder;
-}
 
 async function countExecutions(target: { url: string; apiKey: string }): Promise<unknown> {
   const response = await fetch(`${target.url}/insights/v1/summary?source=ledger&from=2026-01-01`, {
@@ -77,6 +30,30 @@ async function countExecutions(target: { url: string; apiKey: string }): Promise
   expect(response.status).toBe(200);
   return z.object({ total: z.object({ executions: z.number() }) }).parse(await response.json()).total
     .executions;
+}
+
+/** The demo team's webhooks have come in signed and have been processed. */
+async function expectDemoEvents(folder: string): Promise<void> {
+  const { adminDatabaseUrl } = await readConnection(folder);
+  await asOwner(adminDatabaseUrl, async (sql) => {
+    const statuses = async (): Promise<string[]> =>
+      (await sql.query<{ status: string }>("select distinct status from events")).rows.map(
+        ({ status }) => status,
+      );
+    await expect.poll(statuses, { timeout: READY_MS, interval: 50 }).toEqual(["processed"]);
+    const { rows } = await sql.query<{ provider: string; states: string[] }>(
+      "select provider, array_agg(distinct state) as states from deployment_records group by 1 order by 1",
+    );
+    expect(rows.map(({ provider }) => provider)).toEqual(["github", "vercel"]);
+    expect(rows[0]?.states).toEqual(expect.arrayContaining(["failure", "success"]));
+    const repositories = await sql.query("select 1 from repositories");
+    expect(repositories.rowCount).toBeGreaterThan(3);
+  });
+  const secrets = join(folder, "secrets");
+  expect((await stat(secrets)).mode & 0o777).toBe(0o700);
+  for (const name of await readdir(secrets)) {
+    expect((await stat(join(secrets, name))).mode & 0o777).toBe(0o600);
+  }
 }
 
 /** A request the server has begun to read, to be completed later. */
@@ -104,22 +81,7 @@ function sendSlowly(url: string, apiKey: string) {
   };
 }
 
-async function readPid(folder: string): Promise<number> {
-  return Number((await readFile(join(folder, "postgres", "data", "postmaster.pid"), "utf8")).split("\n")[0]);
-}
-
-afterEach(async () => {
-  for (const { child } of runs.splice(0)) {
-    if (hasExited(child)) continue;
-    child.kill("SIGKILL");
-    await waitForExit(child, 10_000);
-  }
-  for (const folder of folders.splice(0)) {
-    const pid = await readPid(folder).catch(() => null);
-    if (pid !== null) await waitUntilGone(pid, 20_000);
-    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
-  }
-});
+afterEach(endAllRuns);
 
 describe("the first start", () => {
   it("imports demo data, ends with the ready line, and a second start finds everything again", async () => {
@@ -137,6 +99,8 @@ describe("the first start", () => {
     expect((await stat(connectionFile)).mode & 0o777).toBe(0o600);
     const connection: unknown = JSON.parse(await readFile(connectionFile, "utf8"));
     expect(connection).toMatchObject({ url: one.url, apiKey: one.apiKey, organization: one.organization });
+
+    await expectDemoEvents(folder);
 
     const pid = await readPid(folder);
     expect(await end(first, "SIGINT")).toBe(0);
@@ -218,6 +182,15 @@ describe("a start that cannot be", () => {
       expect(run.stdout()).toBe("");
     },
   );
+
+  it("says that the emulator it was to use does not answer", async () => {
+    const folder = await newFolder();
+    const env = { PUBSUB_EMULATOR_HOST: "127.0.0.1:9" };
+    const run = start(["--port", "0", "--data-dir", folder, "--no-demo"], env);
+    expect(await ended(run)).toBe(1);
+    expect(run.stderr()).toContain("No Pub/Sub emulator answers at 127.0.0.1:9");
+    await expect(stat(join(folder, "netra.lock"))).rejects.toThrow(/ENOENT/);
+  });
 
   it("explains itself when asked", async () => {
     const run = start(["--help"]);

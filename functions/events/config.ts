@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { httpUrl, parseConfig, postgresUrl, wholeNumber } from "../../shared/config.ts";
+
+const LOCAL_PROJECT = "netra-local";
+
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== ""),
+  )
+  .pipe(z.array(z.string()).min(1));
+
+const environment = z
+  .object({
+    DATABASE_URL: postgresUrl,
+    GOOGLE_CLOUD_PROJECT: z.string().optional(),
+    /** Connections of one instance; the sum over all instances stays below max_connections. */
+    NETRA_DATABASE_CONNECTIONS: wholeNumber(8, 4, 100),
+    NETRA_EVENTS_TOPIC: z.string().default("netra-events"),
+    NETRA_PUBLISH_WAIT_MS: wholeNumber(1_000, 10, 30_000),
+    PUBSUB_EMULATOR_HOST: z.string().optional(),
+    GCE_METADATA_HOST: z.string().optional(),
+    NETRA_SECRETS_DIR: z.string().optional(),
+    NETRA_OIDC_KEYS_URL: httpUrl.optional(),
+    /** Who checks the caller: the platform before the function is reached, or the function by the caller's OIDC token. */
+    NETRA_CALLER_AUTH: z.enum(["platform", "oidc"]),
+    NETRA_CALLER_AUDIENCE: z.string().optional(),
+    NETRA_CALLER_EMAILS: list.optional(),
+    /** Lets deliveries go to private addresses and over plain HTTP: for the local stack and tests alone. */
+    NETRA_PRIVATE_TARGETS: z.enum(["0", "1"]).default("0"),
+    NETRA_GITHUB_API_URL: httpUrl.default("https://api.github.com"),
+  })
+  .superRefine((config, context) => {
+    const missing = (path: string, message: string): void =>
+      context.addIssue({ code: "custom", path: [path], message });
+    if (config.NETRA_CALLER_AUTH === "oidc") {
+      if (config.NETRA_CALLER_AUDIENCE === undefined) missing("NETRA_CALLER_AUDIENCE", "is needed with oidc");
+      if (config.NETRA_CALLER_EMAILS === undefined) missing("NETRA_CALLER_EMAILS", "is needed with oidc");
+    }
+    if (config.GOOGLE_CLOUD_PROJECT === undefined && config.PUBSUB_EMULATOR_HOST === undefined) {
+      missing("GOOGLE_CLOUD_PROJECT", "is not set, and there is no PUBSUB_EMULATOR_HOST");
+    }
+  });
+
+export interface EventsConfig extends z.output<typeof environment> {
+  /** The full name of the topic of nudges. */
+  topic: string;
+  /** Where secrets with `env:` references are read. */
+  secretsEnv: Readonly<Record<string, string | undefined>>;
+}
+
+export function readConfig(env: Readonly<Record<string, string | undefined>>): EventsConfig {
+  const config = parseConfig(environment, env);
+  const project = config.GOOGLE_CLOUD_PROJECT ?? LOCAL_PROJECT;
+  return {
+    ...config,
+    topic: `projects/${project}/topics/${config.NETRA_EVENTS_TOPIC}`,
+    secretsEnv: env,
+  };
+}

@@ -1,0 +1,103 @@
+import { type Batches, createBatches } from "../../shared/batches.ts";
+import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
+import { createLog, type Log } from "../../shared/log.ts";
+import { createOidcVerifier, type OidcVerifier } from "../../shared/oidc.ts";
+import type { IntakeRow } from "../../shared/postgres/event-intake.ts";
+import { createPool } from "../../shared/postgres/pool.ts";
+import { createAccessTokens } from "../../shared/pubsub/access-token.ts";
+import { createPublisher } from "../../shared/pubsub/publisher.ts";
+import { createRateLimiter, type RateLimiter } from "../../shared/rate-limit.ts";
+import { createSecretSource, type SecretSource } from "../../shared/secret-source.ts";
+import type { WebhooksConfig } from "./config.ts";
+import { createSources, type Sources } from "./find-source.ts";
+import { createInflater, type Inflater } from "./inflate-body.ts";
+import { createNudges, type Nudges } from "./publish-nudges.ts";
+import { createRejectedLog, type RejectedLog } from "./rejected-log.ts";
+import { createStore, type StoreOutcome } from "./store-events.ts";
+import { createSecretTouches, type SecretTouches } from "./touch-secrets.ts";
+
+export interface WebhooksContext {
+  sources: Sources;
+  secrets: SecretSource;
+  inflater: Inflater;
+  oidc: OidcVerifier;
+  limiter: RateLimiter;
+  /** Events on their way into the ledger, by organization. */
+  batches: Batches<IntakeRow, StoreOutcome>;
+  nudges: Nudges;
+  rejected: RejectedLog;
+  touches: SecretTouches;
+  projectId: string | undefined;
+  log: Log;
+  now: () => number;
+  close: () => Promise<void>;
+}
+
+const WRITES_IN_FLIGHT = 2;
+const BATCH_EVENTS_MAX = 200;
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+const QUEUED_EVENTS_MAX = 20_000;
+const QUEUED_BYTES_MAX = 96 * 1024 * 1024;
+const BREAKER = { failuresMax: 3, openMs: 15_000 };
+
+/** Everything the function needs, made once for each instance. Nothing connects before the first request. */
+export function createContext(
+  config: WebhooksConfig,
+  writeLog: (line: string) => unknown = (line) => process.stdout.write(line),
+  now: () => number = Date.now,
+): WebhooksContext {
+  const log = createLog("webhooks", writeLog);
+  const pool = createPool({
+    databaseUrl: config.DATABASE_URL,
+    connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
+    applicationName: "netra-webhooks",
+    log,
+  });
+  const batches = createBatches({
+    run: createStore(pool),
+    inFlightMax: WRITES_IN_FLIGHT,
+    batchItemsMax: BATCH_EVENTS_MAX,
+    batchBytesMax: BATCH_BYTES_MAX,
+    queuedItemsMax: QUEUED_EVENTS_MAX,
+    queuedBytesMax: QUEUED_BYTES_MAX,
+  });
+  const nudges = createNudges({
+    publisher: createPublisher({
+      emulatorHost: config.PUBSUB_EMULATOR_HOST,
+      tokens: createAccessTokens({ metadataHost: config.GCE_METADATA_HOST, now }),
+    }),
+    breaker: createCircuitBreaker({ ...BREAKER, now }),
+    topic: config.eventsTopic,
+    waitMs: config.NETRA_PUBLISH_WAIT_MS,
+    log,
+    now,
+  });
+  const rejected = createRejectedLog({ pool, log, now });
+  const touches = createSecretTouches({ pool, log, now });
+  const perSecond = config.NETRA_REQUESTS_PER_SECOND;
+  return {
+    sources: createSources({ pool, now }),
+    secrets: createSecretSource({
+      env: config.secretsEnv,
+      directory: config.NETRA_SECRETS_DIR,
+      log,
+      now,
+    }),
+    inflater: createInflater(),
+    oidc: createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now }),
+    limiter: createRateLimiter({ perSecond, burst: 2 * perSecond, now }),
+    batches,
+    nudges,
+    rejected,
+    touches,
+    projectId: config.GOOGLE_CLOUD_PROJECT,
+    log,
+    now,
+    async close() {
+      await nudges.close();
+      await rejected.close();
+      await touches.close();
+      await pool.end();
+    },
+  };
+}

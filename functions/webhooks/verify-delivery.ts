@@ -1,0 +1,119 @@
+import type { HttpRequest } from "../../shared/http.ts";
+import { describeError, type Log } from "../../shared/log.ts";
+import type { EventSource, SourceSecret } from "../../shared/postgres/event-sources.ts";
+import type { SecretSource } from "../../shared/secret-source.ts";
+import type { Sources } from "./find-source.ts";
+import type { Inflater } from "./inflate-body.ts";
+import { bodyBytesMax } from "./limits.ts";
+import type { RefusalReason } from "./refusals.ts";
+import { SIGNATURE_SCHEMES } from "./signature-schemes.ts";
+import { schemeOf, signedConfig } from "./signed-scheme.ts";
+import { readKey, type SignatureScheme, type VerificationKey, verifySignature } from "./verify-signature.ts";
+
+export type VerifiedDelivery =
+  | { kind: "verified"; body: Buffer; secretId: string | null }
+  | { kind: "refused"; reason: RefusalReason };
+
+export interface VerifyContext {
+  sources: Sources;
+  secrets: SecretSource;
+  inflater: Inflater;
+  log: Log;
+  now: () => number;
+}
+
+/**
+ * Proves a request by a signature of one of its source's secrets over the bytes that came, or, where they came as gzip,
+ * over what was in it. After a mismatch the secrets are read anew once, for one of them may just have been replaced.
+ */
+export async function verifyDelivery(
+  context: VerifyContext,
+  source: EventSource,
+  endpointId: string,
+  request: HttpRequest,
+): Promise<VerifiedDelivery> {
+  const scheme = findScheme(source);
+  if (scheme === null) return { kind: "refused", reason: "misconfigured" };
+  const first = await readKeys(context, scheme, source.secrets);
+  const outcome = await tryKeys(context, scheme, source, request, first);
+  if (outcome.kind === "verified" || outcome.reason !== "bad_signature") return outcome;
+
+  const renewed = (await context.sources.findAnew(endpointId)) ?? source;
+  for (const { reference } of renewed.secrets) context.secrets.forget(reference);
+  const again = await readKeys(context, scheme, renewed.secrets);
+  return isSame(first, again) ? outcome : tryKeys(context, scheme, source, request, again);
+}
+
+interface KnownKeys {
+  keys: VerificationKey[];
+  /** By the same index as the keys. */
+  ids: string[];
+  /** What the keys were read from. */
+  texts: string[];
+  /** A secret that holds could not be had, so that no mismatch is final. */
+  isIncomplete: boolean;
+}
+
+function findScheme(source: EventSource): SignatureScheme | null {
+  if (source.kind !== "signed") return SIGNATURE_SCHEMES[source.kind] ?? null;
+  const config = signedConfig.safeParse(source.config);
+  return config.success ? schemeOf(config.data) : null;
+}
+
+async function readKeys(
+  context: VerifyContext,
+  scheme: SignatureScheme,
+  secrets: readonly SourceSecret[],
+): Promise<KnownKeys> {
+  const known: KnownKeys = { keys: [], ids: [], texts: [], isIncomplete: secrets.length === 0 };
+  for (const { id, reference, not_after: notAfter } of secrets) {
+    if (notAfter !== null && notAfter <= context.now()) continue;
+    const text = await readSecret(context, reference);
+    const key = text === null ? null : readKey(scheme, text);
+    if (text === null || key === null) {
+      known.isIncomplete = true;
+      continue;
+    }
+    known.keys.push(key);
+    known.ids.push(id);
+    known.texts.push(text);
+  }
+  return known;
+}
+
+async function readSecret({ secrets, log }: VerifyContext, reference: string): Promise<string | null> {
+  try {
+    return await secrets.read(reference);
+  } catch (error) {
+    log("ERROR", "a secret of a source cannot be read", { reference, ...describeError(error) });
+    return null;
+  }
+}
+
+function isSame(one: KnownKeys, other: KnownKeys): boolean {
+  return one.texts.length === other.texts.length && one.texts.every((text, at) => text === other.texts[at]);
+}
+
+async function tryKeys(
+  context: VerifyContext,
+  scheme: SignatureScheme,
+  source: EventSource,
+  request: HttpRequest,
+  known: KnownKeys,
+): Promise<VerifiedDelivery> {
+  const verify = (body: Buffer): VerifiedDelivery => {
+    const found = verifySignature(scheme, { headers: request.headers, body }, known.keys, context.now());
+    if (found.kind === "verified")
+      return { kind: "verified", body, secretId: known.ids[found.keyIndex] ?? null };
+    return found.reason === "bad_signature" && known.isIncomplete
+      ? { kind: "refused", reason: "no_secret" }
+      : found;
+  };
+  const asReceived = verify(request.body);
+  const isMismatch = asReceived.kind === "refused" && asReceived.reason === "bad_signature";
+  if (!isMismatch && !(asReceived.kind === "refused" && asReceived.reason === "no_secret")) return asReceived;
+  if (!/^(x-)?gzip$/.test(request.contentEncoding) || known.keys.length === 0) return asReceived;
+  const inflated = await context.inflater.inflate(request.body, bodyBytesMax(source.kind), verify);
+  if (inflated.kind === "crowded_out") return { kind: "refused", reason: "crowded_out" };
+  return inflated.kind === "inflated" ? inflated.result : asReceived;
+}

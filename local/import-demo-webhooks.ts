@@ -1,0 +1,105 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { Client } from "pg";
+import { writeLocalSecret } from "../client/local-secrets.ts";
+import { findListedSource, insertEventSource, insertSourceSecret } from "../shared/postgres/event-sources.ts";
+import { type DemoWebhook, generateDemoWebhooks } from "./demo-webhooks.ts";
+import type { DemoPullRequest } from "./find-pull-requests.ts";
+import type { Report } from "./report.ts";
+
+const SENDERS = 16;
+const POST_MS = 30_000;
+
+interface DemoSource {
+  url: string;
+  secret: string;
+}
+
+interface Target {
+  url: string;
+  organizationId: string;
+  adminDatabaseUrl: string;
+  dataDirectory: string;
+}
+
+/** Makes sources for the demo team's repositories and sends their webhooks, signed, as GitHub and Vercel would. */
+export async function importDemoWebhooks(
+  target: Target,
+  story: { seed: string; now: Date; pullRequests: readonly DemoPullRequest[] },
+  report: Report,
+  signal: AbortSignal,
+): Promise<number> {
+  const webhooks = generateDemoWebhooks({ ...story, now: story.now.getTime() });
+  const sources = await createSources(target);
+  const progress = report.progress("Sending demo webhooks", webhooks.length);
+  const started = performance.now();
+  let sent = 0;
+  const waiting = webhooks[Symbol.iterator]();
+  async function sendAll(): Promise<void> {
+    for (const webhook of waiting) {
+      signal.throwIfAborted();
+      await send(webhook, sources[webhook.source]);
+      progress.update((sent += 1));
+    }
+  }
+  await Promise.all(Array.from({ length: SENDERS }, sendAll));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  progress.end(`${sent} webhooks of ${story.pullRequests.length} pull requests (${seconds} s)`);
+  return sent;
+}
+
+/** The sources by kind; one that an interrupted import has made gets a further secret and goes on. */
+async function createSources(target: Target): Promise<Record<DemoWebhook["source"], DemoSource>> {
+  const sql = new Client({ connectionString: target.adminDatabaseUrl, connectionTimeoutMillis: 10_000 });
+  await sql.connect();
+  try {
+    return {
+      github: await createSource(sql, target, "github"),
+      vercel: await createSource(sql, target, "vercel"),
+    };
+  } finally {
+    await sql.end();
+  }
+}
+
+async function createSource(sql: Client, target: Target, kind: DemoWebhook["source"]): Promise<DemoSource> {
+  const { organizationId } = target;
+  const name = `demo ${kind}`;
+  const known = await findListedSource(sql, organizationId, name);
+  const endpointId = known?.endpoint_id ?? randomBytes(18).toString("base64url");
+  const id =
+    known?.id ?? (await insertEventSource(sql, { organizationId, kind, endpointId, name, config: {} }));
+  const secret = randomBytes(24).toString("base64url");
+  const reference = writeLocalSecret(
+    target.dataDirectory,
+    `demo-${kind}-${randomBytes(6).toString("hex")}`,
+    secret,
+  );
+  await insertSourceSecret(sql, organizationId, id, reference);
+  return { url: `${target.url}/webhooks/${kind}/${endpointId}`, secret };
+}
+
+async function send(webhook: DemoWebhook, source: DemoSource): Promise<void> {
+  const response = await fetch(source.url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...signatureHeaders(webhook, source.secret) },
+    body: webhook.body,
+    signal: AbortSignal.timeout(POST_MS),
+  });
+  const answer = await response.text();
+  if (!response.ok) {
+    throw new Error(`a demo webhook was refused (${response.status}): ${answer.slice(0, 500)}`);
+  }
+}
+
+function signatureHeaders({ source, event, id, body }: DemoWebhook, secret: string): Record<string, string> {
+  if (source === "vercel") {
+    return { "x-vercel-signature": createHmac("sha1", secret).update(body).digest("hex") };
+  }
+  return {
+    "user-agent": "GitHub-Hookshot/demo",
+    "x-github-event": event,
+    "x-github-delivery": id,
+    "x-github-hook-id": "480101",
+    "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
+  };
+}

@@ -1,0 +1,95 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSecretSource, SecretMissing, type SecretSource } from "../../shared/secret-source.ts";
+
+let directory: string;
+let now: number;
+let logged: { message: string; fields: unknown }[];
+let env: Record<string, string | undefined>;
+let secrets: SecretSource;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "netra-secrets-"));
+  now = 1_000_000;
+  logged = [];
+  env = { ONE: "first" };
+  secrets = createSecretSource({
+    env,
+    directory,
+    log: (_severity, message, fields) => logged.push({ message, fields }),
+    now: () => now,
+  });
+});
+
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+describe("secret source", () => {
+  it("reads a variable and a file, without the line break at its end", async () => {
+    await writeFile(join(directory, "hook"), "from a file\n");
+    expect(await secrets.read("env:ONE")).toBe("first");
+    expect(await secrets.read("file:hook")).toBe("from a file");
+  });
+
+  it("keeps a secret for five minutes and then reads it again", async () => {
+    expect(await secrets.read("env:ONE")).toBe("first");
+    env["ONE"] = "second";
+    now += 4 * 60_000;
+    expect(await secrets.read("env:ONE")).toBe("first");
+    now += 2 * 60_000;
+    expect(await secrets.read("env:ONE")).toBe("second");
+  });
+
+  it("reads again at once when told that the secret did not work, but not again and again", async () => {
+    expect(await secrets.read("env:ONE")).toBe("first");
+    env["ONE"] = "second";
+    secrets.forget("env:ONE");
+    expect(await secrets.read("env:ONE")).toBe("first");
+    now += 10_000;
+    secrets.forget("env:ONE");
+    expect(await secrets.read("env:ONE")).toBe("second");
+  });
+
+  it("goes on with the last value, and says so, when it cannot be read again", async () => {
+    expect(await secrets.read("env:ONE")).toBe("first");
+    delete env["ONE"];
+    now += 6 * 60_000;
+    expect(await secrets.read("env:ONE")).toBe("first");
+    expect(logged).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain("first");
+    env["ONE"] = "second";
+    now += 31_000;
+    expect(await secrets.read("env:ONE")).toBe("second");
+  });
+
+  it("has no secret for an empty or unknown reference, nor for one outside of its folder", async () => {
+    env["EMPTY"] = "";
+    await writeFile(join(directory, "empty"), "\n");
+    const references = [
+      "env:NONE",
+      "env:EMPTY",
+      "file:none",
+      "file:empty",
+      "file:../hook",
+      "file:/etc/hostname",
+      "ONE",
+      "",
+    ];
+    for (const reference of references) {
+      await expect(secrets.read(reference)).rejects.toBeInstanceOf(SecretMissing);
+    }
+  });
+
+  it("asks again for a secret that was missing", async () => {
+    await expect(secrets.read("env:LATE")).rejects.toBeInstanceOf(SecretMissing);
+    env["LATE"] = "now here";
+    expect(await secrets.read("env:LATE")).toBe("now here");
+  });
+
+  it("follows the links by which a platform swaps mounted secrets", async () => {
+    await writeFile(join(directory, "data"), "mounted");
+    await symlink(join(directory, "data"), join(directory, "linked"));
+    expect(await secrets.read("file:linked")).toBe("mounted");
+  });
+});
