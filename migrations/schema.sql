@@ -146,7 +146,10 @@ begin
   if found then
     raise exception 'the % of % have been archived', parent, to_char(first_day, 'YYYY-MM') using errcode = 'NT001';
   end if;
-  execute format('create table %I (like %I including defaults including constraints)', partition, parent);
+  execute format(
+    'create table %I (like %I including defaults including constraints including storage including compression)',
+    partition, parent
+  );
   execute format(
     'alter table %I attach partition %I for values from (%L) to (%L)',
     parent, partition, first_day::timestamptz, next_month::timestamptz

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { createBatches } from "../../shared/batches.ts";
 import { setBounded } from "../../shared/bounded-map.ts";
 import type { CircuitBreaker } from "../../shared/circuit-breaker.ts";
@@ -30,6 +29,8 @@ interface NudgesOptions {
   now: () => number;
 }
 
+/** Few, so that what comes in meanwhile shares the next request: each costs more than the insert of an event. */
+const PUBLISHES_IN_FLIGHT = 2;
 const PUBLISH_TIMEOUT_MS = 5_000;
 const TOLD_MS = 30_000;
 const TOLD_MAX = 20_000;
@@ -41,7 +42,7 @@ export function createNudges(options: NudgesOptions): Nudges {
   const told = new Map<string, number>();
   const batches = createBatches<Nudge, true>({
     run: publish,
-    inFlightMax: 4,
+    inFlightMax: PUBLISHES_IN_FLIGHT,
     batchItemsMax: 1_000,
     batchBytesMax: Infinity,
     queuedItemsMax: 20_000,
@@ -80,13 +81,14 @@ export function createNudges(options: NudgesOptions): Nudges {
     }
     const done = settle(added);
     underWay.add(done);
-    void done.finally(() => underWay.delete(done));
-    const waiting = new AbortController();
-    try {
-      await Promise.race([done, delay(waitMs, undefined, { signal: waiting.signal })]);
-    } finally {
-      waiting.abort();
-    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      void done.finally(() => {
+        underWay.delete(done);
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   async function settle(added: Promise<true>): Promise<void> {

@@ -60,25 +60,31 @@ export function guardRequest(request: IncomingMessage, options: { maxBodyBytes: 
     discardBody(request);
     return;
   }
-  // A chunked body does not say how long it will be.
   const isChunked = headers["transfer-encoding"] !== undefined;
-  const expected = isChunked ? options.maxBodyBytes : Number(headers["content-length"]);
-  if (expected > SMALL_BYTES && !hold(request, expected)) {
-    state.crowdedOut = true;
-    discardBody(request);
-    return;
-  }
-  if (isChunked) boundChunkedBody(request, state);
+  if (!isChunked && Number(headers["content-length"]) <= SMALL_BYTES) return;
+  // A large body takes its room as it comes, not as it is announced: announcing costs a stranger nothing. The framework
+  // reads it as a chunked one, because it may end early.
+  delete headers["content-length"];
+  headers["transfer-encoding"] = "chunked";
+  boundBody(request, state);
 }
 
-/** Reserves room for a large body until its request has ended; false when there is none. */
-function hold(request: IncomingMessage, bytes: number): boolean {
-  if (heldBytes + bytes > HELD_BYTES_MAX) return false;
-  heldBytes += bytes;
-  request.once("close", () => {
-    heldBytes -= bytes;
-  });
-  return true;
+/** Reserves room for what has come of a body until its request has ended; answers false when there is none. */
+function createHold(request: IncomingMessage): (bytes: number) => boolean {
+  let held = 0;
+  const release = (): void => {
+    heldBytes -= held;
+    held = 0;
+  };
+  return (bytes) => {
+    if (bytes <= SMALL_BYTES) return true;
+    if (held === 0) request.once("close", release);
+    heldBytes += bytes - held;
+    held = bytes;
+    if (heldBytes <= HELD_BYTES_MAX) return true;
+    release();
+    return false;
+  };
 }
 
 /** Guards every request of the process: for a function that is served alone. */
@@ -112,21 +118,21 @@ function discardBody(request: IncomingMessage): void {
   });
 }
 
-/** Ends the body early for its reader once it is over the limit, and throws the rest away. */
-function boundChunkedBody(request: IncomingMessage, state: Guarded): void {
+/** Ends the body early for its reader once it is over the limit or has no room, and throws the rest away. */
+function boundBody(request: IncomingMessage, state: Guarded): void {
+  const hold = createHold(request);
   let received = 0;
   const emit = request.emit.bind(request);
   request.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event === "data") {
       received += Buffer.isBuffer(args[0]) ? args[0].length : 0;
       if (received > DISCARD_BYTES_MAX) request.destroy();
-      if (state.tooLarge) return true;
-      if (received > state.maxBodyBytes) {
-        state.tooLarge = true;
-        return emit("end");
-      }
+      if (state.tooLarge || state.crowdedOut) return true;
+      state.tooLarge = received > state.maxBodyBytes;
+      state.crowdedOut = !state.tooLarge && !hold(received);
+      if (state.tooLarge || state.crowdedOut) return emit("end");
     }
-    if (event === "end" && state.tooLarge) return true;
+    if (event === "end" && (state.tooLarge || state.crowdedOut)) return true;
     return emit(event, ...args);
   };
 }

@@ -135,8 +135,9 @@ describe("a body", () => {
   it("that is large and unproved waits for room: several at once are told to come again", async () => {
     const webhooks = await start();
     const github = await webhooks.createSource({ kind: "github", secrets: [SECRET] });
-    // Each says that it will send 25 MiB and holds back the end, so that all are there at once.
+    // Each sends 20 of the 25 MiB it announces and holds back the rest, so that all are there at once.
     const length = 25 * MIB;
+    const sent = 20 * MIB;
     const requests = Array.from({ length: 6 }, () => {
       const request = httpRequest(github.url, { method: "POST", headers: { "content-length": length } });
       const status = new Promise<number>((resolve, reject) => {
@@ -146,7 +147,7 @@ describe("a body", () => {
         });
         request.on("error", reject);
       });
-      request.write("{");
+      request.write(Buffer.alloc(sent, " "));
       return { request, status };
     });
     const crowdedOut = requests.map(({ status }) => status);
@@ -155,10 +156,15 @@ describe("a body", () => {
         crowdedOut.map(async (status) => ((await status) === 503 ? 503 : Promise.reject(new Error("no")))),
       ),
     ).toBe(503);
-    for (const { request } of requests) request.end(Buffer.alloc(length - 1, " "));
+    for (const { request } of requests) request.end(Buffer.alloc(length - sent, " "));
     const statuses = await Promise.all(crowdedOut);
-    // 96 MiB hold three such bodies; those are refused for want of a signature.
-    expect(statuses.toSorted((a, b) => a - b)).toEqual([401, 401, 401, 503, 503, 503]);
+    // 96 MiB hold three or, where one is gone before the others have ended, four of them; what was held is refused for want
+    // of a signature.
+    expect(statuses.every((status) => status === 401 || status === 503)).toBe(true);
+    expect(statuses.filter((status) => status === 503).length).toBeOneOf([2, 3]);
+    // All room is free again.
+    const alone = await deliver(github.url, Buffer.alloc(length, " ") as never, {});
+    expect(alone.status).toBe(401);
   });
 
   it("sent in chunks or as gzip is verified as it came, and else as it was before", async () => {
