@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { httpUrl, parseConfig, postgresUrl, wholeNumber } from "../../shared/config.ts";
-
-const LOCAL_PROJECT = "netra-local";
+import { eventsTopicOf, hasProject, PUBSUB_ENVIRONMENT } from "../../shared/pubsub/environment.ts";
 
 const list = z
   .string()
@@ -16,13 +15,10 @@ const list = z
 const environment = z
   .object({
     DATABASE_URL: postgresUrl,
-    GOOGLE_CLOUD_PROJECT: z.string().optional(),
+    ...PUBSUB_ENVIRONMENT,
     /** Connections of one instance; the sum over all instances stays below max_connections. */
     NETRA_DATABASE_CONNECTIONS: wholeNumber(8, 4, 100),
-    NETRA_EVENTS_TOPIC: z.string().default("netra-events"),
     NETRA_PUBLISH_WAIT_MS: wholeNumber(1_000, 10, 30_000),
-    PUBSUB_EMULATOR_HOST: z.string().optional(),
-    GCE_METADATA_HOST: z.string().optional(),
     NETRA_SECRETS_DIR: z.string().optional(),
     NETRA_OIDC_KEYS_URL: httpUrl.optional(),
     /** Who checks the caller: the platform before the function is reached, or the function by the caller's OIDC token. */
@@ -40,9 +36,7 @@ const environment = z
       if (config.NETRA_CALLER_AUDIENCE === undefined) missing("NETRA_CALLER_AUDIENCE", "is needed with oidc");
       if (config.NETRA_CALLER_EMAILS === undefined) missing("NETRA_CALLER_EMAILS", "is needed with oidc");
     }
-    if (config.GOOGLE_CLOUD_PROJECT === undefined && config.PUBSUB_EMULATOR_HOST === undefined) {
-      missing("GOOGLE_CLOUD_PROJECT", "is not set, and there is no PUBSUB_EMULATOR_HOST");
-    }
+    if (!hasProject(config)) missing("GOOGLE_CLOUD_PROJECT", "is not set");
   });
 
 export interface EventsConfig extends z.output<typeof environment> {
@@ -54,10 +48,5 @@ export interface EventsConfig extends z.output<typeof environment> {
 
 export function readConfig(env: Readonly<Record<string, string | undefined>>): EventsConfig {
   const config = parseConfig(environment, env);
-  const project = config.GOOGLE_CLOUD_PROJECT ?? LOCAL_PROJECT;
-  return {
-    ...config,
-    topic: `projects/${project}/topics/${config.NETRA_EVENTS_TOPIC}`,
-    secretsEnv: env,
-  };
+  return { ...config, topic: eventsTopicOf(config), secretsEnv: env };
 }

@@ -1,4 +1,4 @@
-import { ensureEventPartition } from "../../shared/postgres/event-processing.ts";
+import { ensureEventPartition } from "../../shared/postgres/event-partitions.ts";
 import type { Pool } from "../../shared/postgres/pool.ts";
 
 export interface EventPartitions {

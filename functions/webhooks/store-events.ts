@@ -1,11 +1,11 @@
 import { DatabaseError } from "pg";
 import {
-  ensureEventPartition,
   insertEvents,
   type IntakeRow,
   type RepeatedEvent,
   resumeRepeats,
 } from "../../shared/postgres/event-intake.ts";
+import { ensureEventPartition } from "../../shared/postgres/event-partitions.ts";
 import type { Pool } from "../../shared/postgres/pool.ts";
 
 /** What became of an event that was to be stored. */
@@ -40,7 +40,7 @@ export function createStore(pool: Pool): StoreEvents {
     for (const { received_at: receivedAt } of rows) {
       const day = Math.floor(receivedAt / DAY_MS);
       if (days.has(day)) continue;
-      await ensureEventPartition(pool, receivedAt);
+      await ensureEventPartition(pool, "events", receivedAt);
       if (days.size >= DAYS_MAX) days.clear();
       days.add(day);
     }

@@ -172,10 +172,3 @@ export async function resumeRepeats(
   const found = new Map(rows.map(({ position, ...event }) => [position, event]));
   return keys.map((_, index) => found.get(index));
 }
-
-const ENSURE_PARTITION = "select ensure_event_partition('events', to_timestamp($1::double precision / 1000))";
-
-/** Makes the partition of events for the month that holds `timestamp` (milliseconds since 1970) if there is none. */
-export async function ensureEventPartition(sql: Sql, timestamp: number): Promise<void> {
-  await sql.query({ text: ENSURE_PARTITION, values: [timestamp] });
-}

@@ -289,10 +289,3 @@ export async function takeDueDeliveries(sql: Sql, max: number): Promise<DueRow[]
   const { rows } = await sql.query<OwnedEventRow>({ text: DUE_DELIVERIES, values: [max] });
   return rows.map(dueRowOf);
 }
-
-const ENSURE_PARTITION = "select ensure_event_partition($1, to_timestamp($2::double precision / 1000))";
-
-/** Makes the partition of one of the tables of events for the month that holds `moment` if there is none. */
-export async function ensureEventPartition(sql: Sql, table: string, moment: number): Promise<void> {
-  await sql.query({ text: ENSURE_PARTITION, values: [table, moment] });
-}
