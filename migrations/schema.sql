@@ -28,6 +28,8 @@ begin
     left join event_types own on own.organization_id = e.organization_id and own.type = e.event_type
     left join event_types built_in on built_in.organization_id is null and built_in.type = e.event_type
   where e.next_attempt_at is null
+    -- Leaves out the months in which nothing can be old enough.
+    and e.received_at < now() - make_interval(days => (select least(min(retention_days), 90) from event_types))
     and e.received_at < now() - make_interval(days => coalesce(own.retention_days, built_in.retention_days, 90))
     and not exists (
       select from event_deliveries d
@@ -303,7 +305,7 @@ CREATE OR REPLACE FUNCTION public.event_matches(e events, s event_subscriptions)
  RETURNS boolean
  LANGUAGE sql
  STABLE
-RETURN (((s).organization_id = (e).organization_id) AND (EXISTS (SELECT FROM unnest((event_matches.s).event_types) wanted(pattern) WHERE (event_name_matches(((event_matches.e).event_type)::text, wanted.pattern) OR event_name_matches(((((event_matches.e).event_type)::text || '.'::text) || (COALESCE((event_matches.e).action, ''::character varying))::text), wanted.pattern)))) AND (((s).source_id IS NULL) OR ((s).source_id = (e).source_id)) AND (((s).repositories IS NULL) OR (EXISTS (SELECT FROM unnest((event_matches.s).repositories) wanted(pattern) WHERE event_name_matches(lower(((event_matches.e).repository)::text), lower(wanted.pattern))))) AND (((s).project_id IS NULL) OR (EXISTS (SELECT FROM (project_repositories p JOIN repositories r ON (((r.organization_id = p.organization_id) AND (r.id = p.repository_id)))) WHERE ((p.organization_id = (event_matches.s).organization_id) AND (p.project_id = (event_matches.s).project_id) AND ((r.full_name)::text = ((event_matches.e).repository)::text))))) AND (((s).conditions IS NULL) OR event_condition_holds((e).payload, (s).conditions)));
+RETURN (((s).organization_id = (e).organization_id) AND (EXISTS (SELECT FROM unnest((event_matches.s).event_types) wanted(pattern) WHERE (event_name_matches(((event_matches.e).event_type)::text, wanted.pattern) OR event_name_matches(((((event_matches.e).event_type)::text || '.'::text) || (COALESCE((event_matches.e).action, ''::character varying))::text), wanted.pattern)))) AND (((s).source_id IS NULL) OR ((s).source_id = (e).source_id)) AND (((s).repositories IS NULL) OR (EXISTS (SELECT FROM unnest((event_matches.s).repositories) wanted(pattern) WHERE event_name_matches(lower(((event_matches.e).repository)::text), lower(wanted.pattern))))) AND (((s).project_id IS NULL) OR (EXISTS (SELECT FROM ((project_repositories p JOIN repositories r ON (((r.organization_id = p.organization_id) AND (r.id = p.repository_id)))) LEFT JOIN github_events g ON (((g.organization_id = (event_matches.e).organization_id) AND (g.event_id = (event_matches.e).id) AND (g.received_at = (event_matches.e).received_at)))) WHERE ((p.organization_id = (event_matches.s).organization_id) AND (p.project_id = (event_matches.s).project_id) AND CASE WHEN (g.repository_external_id IS NULL) THEN ((r.full_name)::text = ((event_matches.e).repository)::text) ELSE (((r.provider)::text = 'github'::text) AND ((r.external_id)::text = (g.repository_external_id)::text)) END)))) AND (((s).conditions IS NULL) OR event_condition_holds((e).payload, (s).conditions)));
 
 CREATE OR REPLACE FUNCTION public.event_name_matches(name text, pattern text)
  RETURNS boolean
@@ -656,6 +658,7 @@ create table event_sources (
   status character varying(20) not null default 'active'::character varying,
   config jsonb not null default '{}'::jsonb,
   reconciled_at timestamp with time zone,
+  reconcile_state jsonb not null default '{}'::jsonb,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint event_sources_endpoint_id_check CHECK (((endpoint_id)::text ~ '^[A-Za-z0-9_-]{20,40}$'::text)),
@@ -1460,7 +1463,7 @@ grant update (last_used_at) on api_keys to netra_app;
 
 grant update (last_matched_at) on event_source_secrets to netra_app;
 
-grant update (reconciled_at) on event_sources to netra_system;
+grant update (reconcile_state, reconciled_at) on event_sources to netra_system;
 
 grant select (created_at, email, id, is_active, last_login_at, name, organization_id, role) on users to netra_app;
 

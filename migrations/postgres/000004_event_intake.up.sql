@@ -40,6 +40,8 @@ create table event_sources (
   -- What the kind needs besides secrets: the scheme of `signed`, audience and sender of a push, the hook to reconcile.
   config jsonb not null default '{}',
   reconciled_at timestamptz,
+  -- Where the comparison with what the sender says it sent stopped last time.
+  reconcile_state jsonb not null default '{}',
   created_at timestamptz not null default current_timestamp,
   updated_at timestamptz not null default current_timestamp,
   unique (organization_id, name),
@@ -53,7 +55,7 @@ alter table event_sources enable row level security;
 create policy tenant_reads on event_sources for select to netra_app using (organization_id = current_organization_id());
 create policy system_jobs on event_sources to netra_system using (true) with check (true);
 grant select on event_sources to netra_app, netra_system;
-grant update (reconciled_at) on event_sources to netra_system;
+grant update (reconciled_at, reconcile_state) on event_sources to netra_system;
 
 -- Several secrets may hold at once while one replaces the other; a reference says where a secret is, never what it is.
 -- last_matched_at is the evidence on which an old one is retired.

@@ -560,7 +560,12 @@ create function event_matches(e events, s event_subscriptions) returns boolean
     and (s.project_id is null or exists (
       select from project_repositories p
         join repositories r on r.organization_id = p.organization_id and r.id = p.repository_id
-      where p.organization_id = s.organization_id and p.project_id = s.project_id and r.full_name = e.repository
+        left join github_events g
+          on g.organization_id = e.organization_id and g.event_id = e.id and g.received_at = e.received_at
+      where p.organization_id = s.organization_id and p.project_id = s.project_id
+        -- GitHub's id outlives a rename; other senders know repositories by name only.
+        and case when g.repository_external_id is null then r.full_name = e.repository
+          else r.provider = 'github' and r.external_id = g.repository_external_id end
     ))
     and (s.conditions is null or event_condition_holds(e.payload, s.conditions));
 
@@ -631,6 +636,8 @@ begin
     left join event_types own on own.organization_id = e.organization_id and own.type = e.event_type
     left join event_types built_in on built_in.organization_id is null and built_in.type = e.event_type
   where e.next_attempt_at is null
+    -- Leaves out the months in which nothing can be old enough.
+    and e.received_at < now() - make_interval(days => (select least(min(retention_days), 90) from event_types))
     and e.received_at < now() - make_interval(days => coalesce(own.retention_days, built_in.retention_days, 90))
     and not exists (
       select from event_deliveries d
