@@ -3,8 +3,6 @@
 
 create sequence analytics_batch;
 
-create sequence rejected_request_slot;
-
 CREATE OR REPLACE FUNCTION public.check_subscription_match(wanted_event uuid, wanted_subscription uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -876,7 +874,7 @@ create table projects (
 
 create table rejected_requests (
   source_id uuid not null,
-  slot integer not null,
+  id bigint not null generated always as identity,
   organization_id uuid,
   rejected_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   kind character varying(20) not null,
@@ -886,8 +884,7 @@ create table rejected_requests (
   headers jsonb not null,
   body_bytes bigint not null,
   body_sha256 bytea,
-  constraint rejected_requests_pkey PRIMARY KEY (source_id, slot),
-  constraint rejected_requests_slot_check CHECK (((slot >= 0) AND (slot <= 999)))
+  constraint rejected_requests_pkey PRIMARY KEY (source_id, id)
 );
 
 create table repositories (
@@ -1430,8 +1427,6 @@ grant insert, select, update on project_repositories to netra_app;
 grant delete, select, update on projects to netra_system;
 
 grant insert, select, update on projects to netra_app;
-
-grant usage on rejected_request_slot to netra_system;
 
 grant delete, insert, select, update on rejected_requests to netra_system;
 

@@ -3,7 +3,6 @@ set local lock_timeout = '5s';
 
 drop function ensure_event_partition(text, timestamptz);
 drop table rejected_requests;
-drop sequence rejected_request_slot;
 drop table event_processing_logs;
 drop table event_content_keys;
 drop table event_keys;

@@ -225,11 +225,11 @@ create policy system_jobs on event_processing_logs to netra_system using (true) 
 grant select, insert on event_processing_logs to netra_app;
 grant select, delete on event_processing_logs to netra_system;
 
--- What was turned away, so that an operator sees why a sender's events are missing. Bounded by its key: each source, and
--- all unknown addresses together (the zero UUID), has a thousand places that are used in turn.
+-- What was turned away, so that an operator sees why a sender's events are missing. Whoever writes here keeps each source,
+-- and all unknown addresses together (the zero UUID), to its latest thousand.
 create table rejected_requests (
   source_id uuid not null,
-  slot integer not null check (slot between 0 and 999),
+  id bigint generated always as identity,
   organization_id uuid,
   rejected_at timestamptz not null default current_timestamp,
   kind varchar(20) not null,
@@ -239,10 +239,8 @@ create table rejected_requests (
   headers jsonb not null,
   body_bytes bigint not null,
   body_sha256 bytea,
-  primary key (source_id, slot)
+  primary key (source_id, id)
 );
-
-create sequence rejected_request_slot;
 
 alter table rejected_requests enable row level security;
 create policy tenant_reads on rejected_requests for select to netra_app
@@ -250,7 +248,6 @@ create policy tenant_reads on rejected_requests for select to netra_app
 create policy system_jobs on rejected_requests to netra_system using (true) with check (true);
 grant select on rejected_requests to netra_app;
 grant select, insert, update, delete on rejected_requests to netra_system;
-grant usage on sequence rejected_request_slot to netra_system;
 
 /* Makes the partitions of the (UTC) month that holds `moment` for one of the tables of events and returns the name of the
    new one, or null when it was there. The same rules as for executions: no DEFAULT partition, bounds against wrong clocks,
