@@ -1,3 +1,4 @@
+import { randomText } from "../client/random-text.ts";
 import { createHmac, randomBytes } from "node:crypto";
 import { Client } from "pg";
 import { writeLocalSecret } from "../client/local-secrets.ts";
@@ -65,7 +66,7 @@ async function createSource(sql: Client, target: Target, kind: DemoWebhook["sour
   const { organizationId } = target;
   const name = `demo ${kind}`;
   const known = await findListedSource(sql, organizationId, name);
-  const endpointId = known?.endpoint_id ?? randomBytes(18).toString("base64url");
+  const endpointId = known?.endpoint_id ?? randomText(24);
   const id =
     known?.id ?? (await insertEventSource(sql, { organizationId, kind, endpointId, name, config: {} }));
   const secret = randomBytes(24).toString("base64url");

@@ -1,6 +1,6 @@
 /** Groups what concurrent callers bring into batches. */
 export interface Batches<Item, Outcome> {
-  /** Queues an item; resolves with its outcome. Null when there is no room for it. */
+  /** Queues an item; resolves with its outcome. Null when there is no room for it, or none for more of its key. */
   add: (key: string, item: Item, bytes: number) => Promise<Outcome> | null;
 }
 
@@ -11,6 +11,8 @@ interface BatchesOptions<Item, Outcome> {
   batchItemsMax: number;
   batchBytesMax: number;
   queuedItemsMax: number;
+  /** Of one key; no bound of its own when left out. */
+  queuedItemsOfKeyMax?: number;
   queuedBytesMax: number;
 }
 
@@ -86,6 +88,7 @@ export function createBatches<Item, Outcome>(options: BatchesOptions<Item, Outco
       if (queued >= options.queuedItemsMax || (queued > 0 && queuedBytes + bytes > options.queuedBytesMax)) {
         return null;
       }
+      if ((waiting.get(key)?.length ?? 0) >= (options.queuedItemsOfKeyMax ?? Infinity)) return null;
       return new Promise((resolve, reject) => {
         const list = waiting.get(key);
         const one = { item, bytes, resolve, reject };

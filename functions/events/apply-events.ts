@@ -36,22 +36,24 @@ export async function applyEvents(
 ): Promise<Set<string>> {
   const organizationId = batch[0]?.event.organizationId;
   if (organizationId === undefined) return new Set();
-  await partitions.ensure(
-    batch.map(({ event }) => event.receivedAt),
-    batch.map(({ startedAt }) => startedAt),
+  const moments = {
+    receivedAt: batch.map(({ event }) => event.receivedAt),
+    startedAt: batch.map(({ startedAt }) => startedAt),
+  };
+  const { done, deliveries } = await partitions.write(moments, () =>
+    withOrganization(pool, organizationId, async (sql) => {
+      const ids = await completeEvents(
+        sql,
+        organizationId,
+        batch.map((ready) => completionOf(ready, now())),
+      );
+      const applied = batch.filter(({ event }) => ids.has(event.id));
+      if (applied.length === 0) return { done: ids, deliveries: [] };
+      await writeProjectedRows(sql, organizationId, rowsOf(applied));
+      const keys = applied.map(({ event }) => ({ id: event.id, receivedAt: event.receivedAt }));
+      return { done: ids, deliveries: await insertDeliveries(sql, organizationId, keys) };
+    }),
   );
-  const { done, deliveries } = await withOrganization(pool, organizationId, async (sql) => {
-    const ids = await completeEvents(
-      sql,
-      organizationId,
-      batch.map((ready) => completionOf(ready, now())),
-    );
-    const applied = batch.filter(({ event }) => ids.has(event.id));
-    if (applied.length === 0) return { done: ids, deliveries: [] };
-    await writeProjectedRows(sql, organizationId, rowsOf(applied));
-    const keys = applied.map(({ event }) => ({ id: event.id, receivedAt: event.receivedAt }));
-    return { done: ids, deliveries: await insertDeliveries(sql, organizationId, keys) };
-  });
   await nudger.nudgeIfPossible(
     "delivery",
     deliveries.map(({ id, receivedAt }) => ({ organizationId, id, receivedAt })),

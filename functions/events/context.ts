@@ -1,4 +1,4 @@
-import { type Batches, createBatches } from "../../shared/batches.ts";
+import { createBatches } from "../../shared/batches.ts";
 import { createLog, type Log } from "../../shared/log.ts";
 import { createOidcVerifier } from "../../shared/oidc.ts";
 import type { EventKey } from "../../shared/postgres/event-processing.ts";
@@ -9,16 +9,21 @@ import { createSecretSource } from "../../shared/secret-source.ts";
 import { type CheckCaller, createCallerCheck } from "./check-caller.ts";
 import type { EventsConfig } from "./config.ts";
 import { createDeliverer, type Deliverer } from "./deliver/deliverer.ts";
+import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import { createNudger } from "./nudge-workers.ts";
 import { createEventProcessor, type EventOutcome } from "./process-events.ts";
 import { createReconciler, type Reconciled } from "./reconcile/reconcile-github.ts";
 import { createSweeper, type Sweeper } from "./sweep.ts";
-import { BATCH_EVENTS_MAX, BATCHES_IN_FLIGHT_MAX, QUEUED_EVENTS_MAX } from "./limits.ts";
+import {
+  BATCH_EVENTS_MAX,
+  BATCHES_IN_FLIGHT_MAX,
+  QUEUED_EVENTS_MAX,
+  QUEUED_EVENTS_OF_ONE_MAX,
+} from "./limits.ts";
 
 export interface EventsContext {
   checkCaller: CheckCaller;
-  /** Events to process by their organization. */
-  batches: Batches<EventKey, EventOutcome>;
+  queue: EventQueue;
   deliverer: Deliverer;
   sweeper: Sweeper;
   reconciler: { reconcile: (deadlineMs: number) => Promise<Reconciled> };
@@ -70,11 +75,12 @@ export function createContext(
     // A nudge says nothing of its event's size: the claim bounds what is read at once.
     batchBytesMax: BATCH_EVENTS_MAX,
     queuedItemsMax: QUEUED_EVENTS_MAX,
+    queuedItemsOfKeyMax: QUEUED_EVENTS_OF_ONE_MAX,
     queuedBytesMax: QUEUED_EVENTS_MAX,
   });
   return {
     checkCaller: createCallerCheck(config, createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now })),
-    batches,
+    queue: createEventQueue(batches),
     deliverer,
     sweeper: createSweeper({ pool, nudger, now }),
     reconciler: createReconciler({ pool, secrets, apiUrl: config.NETRA_GITHUB_API_URL, log, now }),

@@ -32,11 +32,10 @@ export async function recordEnds(
   const organizationId = ends[0]?.event.organizationId;
   if (organizationId === undefined) return new Map();
   const rows = ends.map((end) => endedEvent(end, now(), random));
-  await partitions.ensure(
-    [],
-    ends.map(({ startedAt }) => startedAt),
+  const moments = { startedAt: ends.map(({ startedAt }) => startedAt) };
+  const ids = await partitions.write(moments, () =>
+    withOrganization(pool, organizationId, (sql) => endEvents(sql, organizationId, rows)),
   );
-  const ids = await withOrganization(pool, organizationId, (sql) => endEvents(sql, organizationId, rows));
   return new Map(rows.filter(({ id }) => ids.has(id)).map(({ id, status }) => [id, status]));
 }
 

@@ -1,9 +1,18 @@
+import { DatabaseError } from "pg";
 import { ensureEventPartition } from "../../shared/postgres/event-partitions.ts";
 import type { Pool } from "../../shared/postgres/pool.ts";
 
 export interface EventPartitions {
-  /** Makes sure that rows of these moments (milliseconds since 1970) can be stored. */
-  ensure: (receivedAt: readonly number[], startedAt: readonly number[]) => Promise<void>;
+  /**
+   * Writes rows of these moments (milliseconds since 1970), for which there are partitions then. `write` is called again
+   * when one was gone after all; it has had no effect by then. Throws NT001 for a month that has been archived.
+   */
+  write: <T>(moments: Moments, write: () => Promise<T>) => Promise<T>;
+}
+
+interface Moments {
+  receivedAt?: readonly number[];
+  startedAt: readonly number[];
 }
 
 const BY_RECEIVED_AT = [
@@ -16,7 +25,7 @@ const BY_RECEIVED_AT = [
 const BY_STARTED_AT = ["event_processing_logs"] as const;
 const MONTHS_MAX = 1_000;
 
-/** Asks for each table and month once in the life of the instance. */
+/** Asks for each table and month once in the life of the instance, or until one of them turns out to be gone. */
 export function createEventPartitions(pool: Pool): EventPartitions {
   const ensured = new Set<string>();
 
@@ -33,12 +42,29 @@ export function createEventPartitions(pool: Pool): EventPartitions {
     }
   }
 
+  async function ensure({ receivedAt = [], startedAt }: Moments): Promise<void> {
+    await ensureMonths(BY_RECEIVED_AT, receivedAt);
+    await ensureMonths(BY_STARTED_AT, startedAt);
+  }
+
   return {
-    async ensure(receivedAt, startedAt) {
-      await ensureMonths(BY_RECEIVED_AT, receivedAt);
-      await ensureMonths(BY_STARTED_AT, startedAt);
+    async write(moments, write) {
+      await ensure(moments);
+      try {
+        return await write();
+      } catch (error) {
+        if (!isMissingPartition(error)) throw error;
+        ensured.clear();
+        await ensure(moments);
+        return write();
+      }
     },
   };
+}
+
+/** A check violation that no constraint is named in: the table has no partition for a row. */
+function isMissingPartition(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === "23514" && error.constraint === undefined;
 }
 
 /** A number for each month, in UTC. */

@@ -1,5 +1,4 @@
 import type { HttpFunction } from "@google-cloud/functions-framework";
-import { AppError } from "../../shared/errors.ts";
 import { type Handle, httpHandler, type Reply, route } from "../../shared/http.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
 import { type Nudge, readNudge } from "../../shared/pubsub/nudge.ts";
@@ -53,11 +52,7 @@ async function processEvent(
   context: EventsContext,
   { organizationId, id, receivedAt }: Nudge,
 ): Promise<Record<string, number>> {
-  const outcome = context.batches.add(organizationId, { id, receivedAt }, 1);
-  if (outcome === null) {
-    throw new AppError("unavailable", "too many events wait here already", { retryAfterSeconds: 5 });
-  }
-  const { status, isUnknownType } = await outcome;
+  const { status, isUnknownType } = await context.queue.process(organizationId, { id, receivedAt });
   return { [status]: 1, ...(isUnknownType ? { unknown_types: 1 } : {}) };
 }
 

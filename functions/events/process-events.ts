@@ -8,18 +8,22 @@ import { BATCH_BODY_BYTES_MAX } from "./limits.ts";
 import type { Nudger } from "./nudge-workers.ts";
 import { projectEvent } from "./project-event.ts";
 import type { ClaimedEvent } from "./projection.ts";
-import { ATTEMPTS_MAX, readFailureOf, writeFailureOf } from "./retry.ts";
+import { ATTEMPTS_MAX, LEASES_MS, readFailureOf, writeFailureOf } from "./retry.ts";
 
-/** What became of an event. `skipped`: it was done already, is not due, or another worker has it. */
+/**
+ * What became of an event. `skipped`: it was done already, is not due, or another worker has it. `deferred`: it is due, but
+ * was too much beside the others of its call; it is to be brought again.
+ */
 export interface EventOutcome {
-  status: "processed" | "failed" | "dead_letter" | "ignored" | "skipped";
+  status: "processed" | "failed" | "dead_letter" | "ignored" | "skipped" | "deferred";
   isUnknownType: boolean;
 }
 
 export interface EventProcessor {
   /**
-   * Processes events of one organization together and answers each one's outcome, which is in the database by then. Rejects
-   * only when the database cannot be written to: the events are then due again when their claim is over.
+   * Processes events of one organization together, as many as one claim takes and at least one that is due, and answers each
+   * one's outcome, which is in the database by then. Rejects only when the database cannot be written to: the events are
+   * then due again when their claim is over.
    */
   process: (organizationId: string, keys: readonly EventKey[]) => Promise<EventOutcome[]>;
 }
@@ -33,8 +37,7 @@ export interface ProcessorOptions {
 }
 
 const SKIPPED: EventOutcome = { status: "skipped", isUnknownType: false };
-/** An event that was taken this often may be what ends the process: it goes alone, so that it takes no others along. */
-const ALONE_AFTER_ATTEMPTS = 3;
+const DEFERRED: EventOutcome = { status: "deferred", isUnknownType: false };
 /** Two transactions that lock each other up are told apart at once, without a wait of minutes. */
 const APPLY_TRIES = 3;
 const CONFLICTS = new Set(["40001", "40P01"]);
@@ -42,6 +45,8 @@ const CONFLICTS = new Set(["40001", "40P01"]);
 export function createEventProcessor(options: ProcessorOptions): EventProcessor {
   const { pool, log, now } = options;
   const partitions = createEventPartitions(pool);
+  // Taken in turns: where new events never end, those that were taken before would wait forever behind them.
+  let isSuspiciousFirst = true;
 
   async function handle(events: readonly ClaimedEvent[], outcomes: Map<string, EventOutcome>): Promise<void> {
     const ends: EndOfEvent[] = [];
@@ -51,11 +56,7 @@ export function createEventProcessor(options: ProcessorOptions): EventProcessor 
       if ("failure" in prepared) ends.push(prepared);
       else ready.push(prepared);
     }
-    const together = ready.filter(({ event }) => event.attempts <= ALONE_AFTER_ATTEMPTS);
-    const alone = ready.filter(({ event }) => event.attempts > ALONE_AFTER_ATTEMPTS);
-    for (const batch of [together, ...alone.map((one) => [one])]) {
-      ends.push(...(await applyOrSplit(batch, outcomes)));
-    }
+    ends.push(...(await applyOrSplit(ready, outcomes)));
     if (ends.length > 0) await endAll(ends, outcomes);
   }
 
@@ -113,18 +114,16 @@ export function createEventProcessor(options: ProcessorOptions): EventProcessor 
   return {
     async process(organizationId, keys) {
       const outcomes = new Map<string, EventOutcome>();
-      let waiting = distinct(keys);
-      while (waiting.length > 0) {
-        const claimed = await withOrganization(pool, organizationId, (sql) =>
-          claimEvents(sql, organizationId, waiting, BATCH_BODY_BYTES_MAX),
-        );
-        await handle(
-          claimed.events.map((row) => asClaimedEvent(organizationId, row)),
-          outcomes,
-        );
-        // Each claim takes at least one of what is due, so what is left becomes less.
-        waiting = claimed.events.length === 0 ? [] : claimed.deferred;
-      }
+      isSuspiciousFirst = !isSuspiciousFirst;
+      const bounds = { bytesMax: BATCH_BODY_BYTES_MAX, leasesMs: LEASES_MS, isSuspiciousFirst };
+      const claimed = await withOrganization(pool, organizationId, (sql) =>
+        claimEvents(sql, organizationId, distinct(keys), bounds),
+      );
+      for (const { id } of claimed.deferred) outcomes.set(id, DEFERRED);
+      await handle(
+        claimed.events.map((row) => asClaimedEvent(organizationId, row)),
+        outcomes,
+      );
       return keys.map(({ id }) => outcomes.get(id) ?? SKIPPED);
     },
   };

@@ -1,5 +1,7 @@
-import { type Json, readEventPayload } from "../../shared/event-payload.ts";
-import { cleanJson, isHoldableText } from "./clean-json.ts";
+import { AppError } from "../../shared/errors.ts";
+import type { Json } from "../../shared/event-payload.ts";
+import { cleanJsonText } from "./clean-json.ts";
+import { payloadTextOf } from "./payload-text.ts";
 import { projectCloudBuild } from "./project/cloud-build.ts";
 import { projectCloudDeploy } from "./project/cloud-deploy.ts";
 import { projectGithub } from "./project/github.ts";
@@ -10,42 +12,46 @@ import { projectVercel } from "./project/vercel.ts";
 import type { ClaimedEvent, Projection } from "./projection.ts";
 import { UnreadableBody } from "./unreadable-body.ts";
 
-export interface ProjectedEvent extends Projection {
+/** What is kept of an event to write it down. Not its payload as a value, which is many times larger than its text. */
+export interface ProjectedEvent extends Omit<Projection, "payload"> {
   /** The payload as JSON text that PostgreSQL can hold, or null when the body is that already. */
   payloadText: string | null;
 }
 
-/** What an event comes to. Throws UnreadableBody, or what a projection throws for data no one could use. */
+/**
+ * What an event comes to. Throws UnreadableBody, TooComplexBody, or what a projection throws for data no one could use.
+ */
 export function projectEvent(event: ClaimedEvent): ProjectedEvent {
-  const { body } = event;
-  if (body === null) throw new UnreadableBody();
-  const read = readPayload(event, body);
-  if (read === undefined) throw new UnreadableBody();
-  const isBody = isPlainJson(event, body) && isHoldableText(body);
-  const payload = isBody ? read : cleanJson(read);
-  return {
-    payload,
-    payloadText: isBody ? null : JSON.stringify(payload),
-    ...project(event, payload),
-  };
+  const { text, payload } = readPayload(event);
+  const { payload: _, ...projected } = { payload, ...project(event, payload) };
+  return { payloadText: text === event.body ? null : text, ...projected };
 }
 
-function readPayload(event: ClaimedEvent, body: string): Json | undefined {
+interface Payload {
+  text: string;
+  payload: Json;
+}
+
+function readPayload(event: ClaimedEvent): Payload {
   try {
-    return readEventPayload(event.source, event.contentType, body);
+    const found = event.body === null ? undefined : payloadTextOf(event, event.body);
+    if (found === undefined) throw new UnreadableBody();
+    const text = cleanJsonText(found);
+    return { text, payload: JSON.parse(text) };
   } catch (cause) {
-    throw new UnreadableBody({ cause });
+    if (cause instanceof SyntaxError || cause instanceof AppError || cause instanceof UnreadableBody) {
+      if (MAY_SEND_ANYTHING.has(event.source)) return plainPayload(event.body);
+      throw cause instanceof UnreadableBody ? cause : new UnreadableBody({ cause });
+    }
+    throw cause;
   }
 }
 
-/** Whether the payload is the body: no form, no push, and no byte order mark before it. */
-function isPlainJson({ source, contentType }: ClaimedEvent, body: string): boolean {
-  return (
-    source !== "cloud-build" &&
-    source !== "cloud-deploy" &&
-    !/^application\/x-www-form-urlencoded\b/i.test(contentType) &&
-    !body.startsWith("\uFEFF")
-  );
+/** Their senders are anybody's: what is no JSON is text, and what is no text is in the body alone. */
+const MAY_SEND_ANYTHING = new Set<ClaimedEvent["source"]>(["standard", "signed"]);
+
+function plainPayload(body: string | null): Payload {
+  return { text: JSON.stringify(body), payload: body };
 }
 
 function project(event: ClaimedEvent, payload: Json): Omit<Projection, "payload"> {

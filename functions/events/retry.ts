@@ -1,5 +1,6 @@
 import { DatabaseError } from "pg";
 import { isPassing } from "../../shared/postgres/pool.ts";
+import { TooComplexBody } from "./too-complex-body.ts";
 import { UnreadableBody } from "./unreadable-body.ts";
 
 const MINUTE_MS = 60_000;
@@ -17,6 +18,19 @@ const DELAYS_MAX_MS = [
 ] as const;
 
 export const ATTEMPTS_MAX = DELAYS_MAX_MS.length + 1;
+
+/** How long a worker may take for an event before it is taken for dead, in milliseconds. */
+const WORK_MS = 90_000;
+
+/**
+ * How long an event is its worker's, by the number of the try (the last is for all that follow). A worker that ends tells
+ * when the next try is to be; what a dead one leaves behind is put off like what failed, from the third try on, as the event
+ * itself may be what ends its workers.
+ */
+export const LEASES_MS: readonly number[] = [
+  WORK_MS,
+  ...DELAYS_MAX_MS.map((delay, index) => (index === 0 ? WORK_MS : WORK_MS + delay)),
+];
 
 /**
  * How long to wait after a failed try, counted from 1, or null when it was the last. Full jitter: any time up to the bound,
@@ -51,6 +65,9 @@ export function writeFailureOf(error: unknown): Failure {
 export function readFailureOf(error: unknown): Failure {
   if (error instanceof UnreadableBody) {
     return { isPermanent: true, errorClass: "unreadable_body", errorMessage: error.message };
+  }
+  if (error instanceof TooComplexBody) {
+    return { isPermanent: true, errorClass: "too_complex", errorMessage: error.message };
   }
   // The stack ends in values that are nested too deeply.
   if (error instanceof RangeError) {

@@ -82,7 +82,9 @@ with tenant as materialized (
     case when is_first then 'pending' else 'ignored' end,
     case when is_first then received_at + ${FIRST_ATTEMPT} end,
     case when not is_first then 'suspected_replay' end,
-    case when not is_first then 'the same content came before under another name' end
+    case when not is_first then 'the same content came before under another name' ||
+      case when source = 'github' then ' (repeatable_events in the config of a github source allows it)' else '' end
+    end
   from (
     select *, content_key is null or id in (select event_id from new_content) as is_first
     from (select tenant.organization_id, ${ALL}, unnest(${IS_TEXT}::integer[]) as is_text from tenant offset 0) arrived

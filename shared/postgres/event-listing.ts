@@ -146,7 +146,7 @@ select r.rejected_at, s.name as source, r.kind, r.endpoint_id, r.reason, r.detai
 from rejected_requests r
   left join event_sources s on s.id = r.source_id and s.organization_id = r.organization_id
 where r.organization_id is not distinct from $1::uuid and ($2::uuid is null or r.source_id = $2)
-order by r.rejected_at desc, r.slot desc
+order by r.rejected_at desc, r.id desc
 limit $3`;
 
 /** Requests that were turned away, newest first: an organization's, or with null those to addresses no source has. */

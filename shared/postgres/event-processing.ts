@@ -27,26 +27,33 @@ export interface ClaimedRow {
   is_enabled_type: boolean;
 }
 
-/** A worker that has not ended by then is taken for dead. */
-const LEASE = "interval '90 seconds'";
+/** An event that was taken this often and has not ended may be what ends its workers. */
+const SUSPICIOUS_ATTEMPTS = 2;
 
 // The row's lock is held until the update, so of two workers one gets the event and the other nothing. What is over the
-// bound of bytes keeps its state; the window counts bytes without reading them.
+// bound of bytes keeps its state; the window counts bytes without reading them. A suspicious event is taken when
+// it is the first, and then alone.
 const CLAIM = `
 with due as materialized (
-  select e.id, e.received_at, octet_length(e.body) as bytes
+  select e.id, e.received_at, octet_length(e.body) as bytes, e.attempts >= ${SUSPICIOUS_ATTEMPTS} as is_suspicious
   from unnest($2::uuid[], $3::timestamptz[]) as w(id, received_at)
     join events e on e.organization_id = $1 and e.id = w.id and e.received_at = w.received_at
   where e.received_at between $4 and $5
     and (e.status = 'pending' or e.status in ('failed', 'processing') and e.next_attempt_at <= now())
   for update of e skip locked
 ), counted as (
-  select id, received_at, sum(bytes) over (order by received_at, id rows unbounded preceding) - bytes as before from due
+  select id, received_at, is_suspicious, row_number() over earlier as position,
+    first_value(is_suspicious) over earlier as is_first_suspicious,
+    sum(bytes) over (earlier rows unbounded preceding) - bytes as before
+  from due
+  window earlier as (order by is_suspicious <> $8, received_at, id)
 ), claimed as (
-  update events e set status = 'processing', attempts = e.attempts + 1, next_attempt_at = now() + ${LEASE}
+  update events e set status = 'processing', attempts = e.attempts + 1,
+    next_attempt_at = now() + ($7::double precision[])[least(e.attempts + 1, cardinality($7))] * interval '1 millisecond'
   from counted c
   where e.organization_id = $1 and e.id = c.id and e.received_at = c.received_at
     and e.received_at between $4 and $5 and c.before < $6
+    and (c.position = 1 or not c.is_suspicious and not c.is_first_suspicious)
   returning e.id, e.received_at, e.source_id, e.source, e.event_type, e.action, e.delivery_key, e.content_type, e.headers,
     case when e.is_text then convert_from(e.body, 'UTF8') end as body, e.attempts, e.replays
 )
@@ -59,26 +66,40 @@ from due d
   left join event_types own on own.organization_id = $1 and own.type = c.event_type
   left join event_types built_in on built_in.organization_id is null and built_in.type = c.event_type`;
 
+interface ClaimBounds {
+  bytesMax: number;
+  /** How long an event is its worker's, by the number of the try; the last is for all that follow. */
+  leasesMs: readonly number[];
+  /** Whether one that was taken twice before goes ahead of the others, or they of it. Take turns, so that neither starves. */
+  isSuspiciousFirst: boolean;
+}
+
 interface Claimed {
   events: ClaimedRow[];
-  /** Due, but left for the next claim: their bodies would have been too much at once. */
+  /** Due, but left for another claim: their bodies would have been too much at once, or one of them is to go alone. */
   deferred: EventKey[];
 }
 
 /**
  * Takes those of the events that are to be processed now and that nobody else holds: pending ones, failed ones whose next
- * try has come, and those whose worker is gone. They are this worker's for 90 seconds. Bodies come up to `bytesMax` and one
- * more; at least one event is taken when any is due. Runs in a transaction of the organization; commit it before working.
+ * try has come, and those whose worker is gone. They are this worker's for their lease. Bodies come up to `bytesMax` and one more; what was taken twice before comes alone;
+ * at least one event is taken when any is due. Runs in a transaction of the organization; commit it before working.
  */
 export async function claimEvents(
   sql: Sql,
   organizationId: string,
   keys: readonly EventKey[],
-  bytesMax: number,
+  { bytesMax, leasesMs, isSuspiciousFirst }: ClaimBounds,
 ): Promise<Claimed> {
   const { rows } = await sql.query<ClaimedRow | (EventRow & { source: null })>({
     text: CLAIM,
-    values: [organizationId, ...keyParameters(keys), bytesMax],
+    values: [
+      organizationId,
+      ...keyParameters(keys),
+      bytesMax,
+      encodeArray("double precision", leasesMs),
+      isSuspiciousFirst,
+    ],
   });
   return {
     events: rows.filter((row) => row.source !== null),

@@ -9,31 +9,62 @@ export interface ReconcilableSource {
   /** Until when everything is known to have come; null before the first time. */
   reconciledAt: number | null;
   createdAt: number;
+  /** When it last had its turn; null before the first time. */
+  visitedAt: number | null;
+  /** What the last visit kept, as it was saved. */
+  state: unknown;
 }
 
-const LIST = `
-select s.id, s.organization_id, s.config, s.reconciled_at, s.created_at
-from event_sources s
-where s.kind = 'github' and s.status = 'active' and s.config ? 'hook' and s.config ? 'token_ref'
-order by s.reconciled_at nulls first, s.id
-limit $1`;
+interface SourceRow {
+  id: string;
+  organization_id: string;
+  config: Record<string, unknown>;
+  reconciled_at: Date | null;
+  created_at: Date;
+  visited_at: number | null;
+}
 
-/** Those whose turn has been longest ago come first. */
-export async function listReconcilableSources(sql: Sql, limit: number): Promise<ReconcilableSource[]> {
-  const { rows } = await sql.query<{
-    id: string;
-    organization_id: string;
-    config: Record<string, unknown>;
-    reconciled_at: Date | null;
-    created_at: Date;
-  }>({ text: LIST, values: [limit] });
-  return rows.map((row) => ({
+const FIELDS = `
+s.id, s.organization_id, s.config, s.reconciled_at, s.created_at,
+(s.reconcile_state ->> 'visited_at')::double precision as visited_at`;
+
+const WHERE = "s.kind = 'github' and s.status = 'active' and s.config ? 'hook' and s.config ? 'token_ref'";
+
+const LIST = `
+select ${FIELDS}
+from event_sources s
+where ${WHERE} and coalesce((s.reconcile_state ->> 'paused_until')::double precision, 0) <= $1
+order by visited_at nulls first, s.id
+limit $2`;
+
+/** Those that may be visited now, who waited longest first, without their states. */
+export async function listReconcilableSources(
+  sql: Sql,
+  now: number,
+  limit: number,
+): Promise<Omit<ReconcilableSource, "state">[]> {
+  const { rows } = await sql.query<SourceRow>({ text: LIST, values: [now, limit] });
+  return rows.map(toSource);
+}
+
+const FIND = `select ${FIELDS}, s.reconcile_state as state from event_sources s where ${WHERE} and s.id = $1`;
+
+/** The source as it is now; null when there is nothing to visit any more. */
+export async function findReconcilableSource(sql: Sql, sourceId: string): Promise<ReconcilableSource | null> {
+  const { rows } = await sql.query<SourceRow & { state: unknown }>({ text: FIND, values: [sourceId] });
+  const [row] = rows;
+  return row === undefined ? null : { ...toSource(row), state: row.state };
+}
+
+function toSource(row: SourceRow): Omit<ReconcilableSource, "state"> {
+  return {
     id: row.id,
     organizationId: row.organization_id,
     config: row.config,
     reconciledAt: row.reconciled_at?.getTime() ?? null,
     createdAt: row.created_at.getTime(),
-  }));
+    visitedAt: row.visited_at,
+  };
 }
 
 const KNOWN = `
@@ -49,13 +80,19 @@ export async function listKnownDeliveries(
   return new Set(rows.map(({ delivery_key: key }) => key));
 }
 
-const ADVANCE = `
-update event_sources set reconciled_at = $2
-where id = $1 and (reconciled_at is null or reconciled_at < $2)`;
+// reconciled_at never goes back; greatest passes over null.
+const SAVE = `
+update event_sources set reconciled_at = greatest(reconciled_at, $2::timestamptz), reconcile_state = $3::jsonb
+where id = $1`;
 
-/** Notes that everything until `at` has come or has been asked for; never goes back. */
-export async function advanceReconciledAt(sql: Sql, sourceId: string, at: number): Promise<void> {
-  await sql.query({ text: ADVANCE, values: [sourceId, new Date(at)] });
+/** Notes until when everything has come or was given up (null: nothing new is known), and what the next visit needs. */
+export async function saveReconciliation(
+  sql: Sql,
+  sourceId: string,
+  { reconciledAt, state }: { reconciledAt: number | null; state: unknown },
+): Promise<void> {
+  const at = reconciledAt === null ? null : new Date(reconciledAt);
+  await sql.query({ text: SAVE, values: [sourceId, at, JSON.stringify(state)] });
 }
 
 const LOCK = "select pg_try_advisory_lock(hashtextextended('reconcile ' || $1, 0)) as locked";

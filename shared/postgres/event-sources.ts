@@ -90,8 +90,17 @@ export async function findListedSource(
 const INSERT = `
 insert into event_sources (organization_id, kind, endpoint_id, name, config)
 values ($1, $2, $3, $4, $5)
+on conflict (organization_id, name) do nothing
 returning id`;
 
+export class SourceNameTaken extends Error {
+  constructor(name: string) {
+    super(`there is a source "${name}" already`);
+    this.name = "SourceNameTaken";
+  }
+}
+
+/** Throws SourceNameTaken, also where two are made at once. */
 export async function insertEventSource(
   sql: Sql,
   source: {
@@ -108,7 +117,7 @@ export async function insertEventSource(
     values: [organizationId, kind, endpointId, name, config],
   });
   const id = rows[0]?.id;
-  if (id === undefined) throw new Error("a source was inserted and not returned");
+  if (id === undefined) throw new SourceNameTaken(name);
   return id;
 }
 

@@ -14,6 +14,10 @@ export interface Nudge {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** No event was received before the first or will be after the last; the database has no months out there. */
+const RECEIVED_MIN = Date.UTC(2020, 0);
+const RECEIVED_MAX = Date.UTC(2100, 0);
+
 export function nudgeMessage({ kind, organizationId, id, receivedAt }: Nudge): Message {
   return {
     attributes: {
@@ -30,6 +34,8 @@ export function readNudge(attributes: Readonly<Record<string, string>>): Nudge |
   const { kind, organization_id: organizationId = "", id = "", received_at: at = "" } = attributes;
   const receivedAt = Date.parse(at);
   if (kind !== "event" && kind !== "delivery") return null;
-  if (!UUID.test(organizationId) || !UUID.test(id) || Number.isNaN(receivedAt)) return null;
+  if (!UUID.test(organizationId) || !UUID.test(id)) return null;
+  // Not the other way round: NaN is within nothing.
+  if (!(receivedAt >= RECEIVED_MIN && receivedAt < RECEIVED_MAX)) return null;
   return { kind, organizationId, id, receivedAt };
 }

@@ -480,20 +480,13 @@ describe("netra sources", () => {
   it("shows what was rejected: of one source, of all, or at unknown addresses", async () => {
     const wanted = name();
     const { source } = await local.json<Created>(["sources", "create", "--kind", "github", "--name", wanted]);
-    const insert = `insert into rejected_requests (source_id, slot, organization_id, kind, endpoint_id, reason, detail,
-      headers, body_bytes, body_sha256) values ($1, $2, $3, 'github', $4, $5, 'detail', '{"x": "y"}', 12, $6)`;
+    const insert = `insert into rejected_requests (source_id, organization_id, kind, endpoint_id, reason, detail,
+      headers, body_bytes, body_sha256) values ($1, $2, 'github', $3, $4, 'detail', '{"x": "y"}', 12, $5)`;
     await asOwner(databases.adminDatabaseUrl, async (sql) => {
       const hash = Buffer.alloc(32, 0xab);
-      await sql.query(insert, [
-        source.id,
-        0,
-        tenant.organizationId,
-        source.endpoint_id,
-        "bad_signature",
-        hash,
-      ]);
-      await sql.query(insert, [randomUUID(), 1, other.organizationId, "b", "of_another", null]);
-      await sql.query(insert, ["00000000-0000-0000-0000-000000000000", 1, null, "c", "unknown_source", null]);
+      await sql.query(insert, [source.id, tenant.organizationId, source.endpoint_id, "bad_signature", hash]);
+      await sql.query(insert, [randomUUID(), other.organizationId, "b", "of_another", null]);
+      await sql.query(insert, ["00000000-0000-0000-0000-000000000000", null, "c", "unknown_source", null]);
     });
 
     const { rejected } = await local.json<{ rejected: object[] }>(["sources", "rejected", wanted]);

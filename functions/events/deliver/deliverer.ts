@@ -55,8 +55,10 @@ const TIMEOUT_MS = 15_000;
 const WAIT_MS = 20_000;
 const CLOSE_MARGIN_MS = 3_000;
 const AT_ONCE_MAX = 32;
+const PER_ORGANIZATION_MAX = 16;
 const PER_SUBSCRIPTION_MAX = 8;
 const WAITING_MAX = 500;
+const WAITING_PER_ORGANIZATION_MAX = 100;
 const CANCELLED_AT_ONCE_MAX = 1_000;
 
 export function createDeliverer(options: DelivererOptions): Deliverer {
@@ -64,8 +66,10 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const slots = createSlots({
     atOnceMax: AT_ONCE_MAX,
+    perGroupMax: PER_ORGANIZATION_MAX,
     perKeyMax: PER_SUBSCRIPTION_MAX,
     waitingMax: WAITING_MAX,
+    waitingPerGroupMax: WAITING_PER_ORGANIZATION_MAX,
   });
   const closing = new AbortController();
   const underWay = new Set<Promise<void>>();
@@ -175,7 +179,8 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
     const subscriptionId = await withOrganization(pool, key.organizationId, (sql) => findClaimable(sql, key));
     if (subscriptionId === null) return;
     // Only once there is room is it claimed: what waits has no lease that could run out.
-    const hadRoom = await slots.run(subscriptionId, WAIT_MS, () => attempt(key));
+    const owner = { group: key.organizationId, key: subscriptionId };
+    const hadRoom = await slots.run(owner, WAIT_MS, () => attempt(key));
     if (!hadRoom) {
       log("WARNING", "there was no room for a delivery; the next sweep brings it again", {
         organization_id: key.organizationId,

@@ -1,13 +1,24 @@
-/** Bounds how much goes on at once, in all and for each key, so that one slow receiver does not hold up the others. */
-export interface Slots {
-  /** Runs `work` when there is room; resolves to false without running it when there was none within `waitMs`. */
-  run: (key: string, waitMs: number, work: () => Promise<void>) => Promise<boolean>;
+/** Whose work it is: bounds hold for each group, and within it for each key. */
+export interface SlotOwner {
+  group: string;
+  key: string;
 }
 
-interface SlotsOptions {
+/**
+ * Bounds how much goes on and waits at once, in all, for each group and for each key of one, so that neither a slow
+ * receiver holds up the others nor one tenant all tenants.
+ */
+export interface Slots {
+  /** Runs `work` when there is room; resolves to false without running it when there was none within `waitMs`. */
+  run: (owner: SlotOwner, waitMs: number, work: () => Promise<void>) => Promise<boolean>;
+}
+
+export interface SlotsOptions {
   atOnceMax: number;
+  perGroupMax: number;
   perKeyMax: number;
   waitingMax: number;
+  waitingPerGroupMax: number;
 }
 
 interface Waiter {
@@ -15,60 +26,107 @@ interface Waiter {
   start: () => void;
 }
 
-export function createSlots({ atOnceMax, perKeyMax, waitingMax }: SlotsOptions): Slots {
-  const running = new Map<string, number>();
-  const waiting = new Set<Waiter>();
-  let total = 0;
+interface Group {
+  running: number;
+  byKey: Map<string, number>;
+  waiting: Set<Waiter>;
+}
 
-  const hasRoom = (key: string): boolean => total < atOnceMax && (running.get(key) ?? 0) < perKeyMax;
+export function createSlots(options: SlotsOptions): Slots {
+  // Groups that run or wait for something, in the order in which they get a free place: who got one goes to the end.
+  const groups = new Map<string, Group>();
+  let running = 0;
+  let waiting = 0;
 
-  function take(key: string): void {
-    total += 1;
-    running.set(key, (running.get(key) ?? 0) + 1);
+  const hasRoom = (group: Group, key: string): boolean =>
+    running < options.atOnceMax &&
+    group.running < options.perGroupMax &&
+    (group.byKey.get(key) ?? 0) < options.perKeyMax;
+
+  function groupOf(name: string): Group {
+    const group = groups.get(name) ?? { running: 0, byKey: new Map(), waiting: new Set() };
+    groups.set(name, group);
+    return group;
   }
 
-  function give(key: string): void {
-    total -= 1;
-    const left = (running.get(key) ?? 1) - 1;
-    if (left === 0) running.delete(key);
-    else running.set(key, left);
-    for (const waiter of waiting) {
-      if (total >= atOnceMax) return;
-      if (hasRoom(waiter.key)) waiter.start();
+  function forgetIfIdle(name: string, group: Group): void {
+    if (group.running === 0 && group.waiting.size === 0) groups.delete(name);
+  }
+
+  function take(name: string, group: Group, key: string): void {
+    running += 1;
+    group.running += 1;
+    group.byKey.set(key, (group.byKey.get(key) ?? 0) + 1);
+    groups.delete(name);
+    groups.set(name, group);
+  }
+
+  function give({ group: name, key }: SlotOwner): void {
+    const group = groupOf(name);
+    running -= 1;
+    group.running -= 1;
+    const left = (group.byKey.get(key) ?? 1) - 1;
+    if (left === 0) group.byKey.delete(key);
+    else group.byKey.set(key, left);
+    while (startNext());
+    forgetIfIdle(name, group);
+  }
+
+  /** Starts what has waited longest of the group whose turn it is; false when nothing can be started. */
+  function startNext(): boolean {
+    if (running >= options.atOnceMax || waiting === 0) return false;
+    for (const group of groups.values()) {
+      if (group.running >= options.perGroupMax) continue;
+      for (const waiter of group.waiting) {
+        if (!hasRoom(group, waiter.key)) continue;
+        waiter.start();
+        return true;
+      }
     }
+    return false;
   }
 
-  function acquire(key: string, waitMs: number): Promise<boolean> {
-    if (hasRoom(key)) {
-      take(key);
+  function acquire({ group: name, key }: SlotOwner, waitMs: number): Promise<boolean> {
+    const group = groupOf(name);
+    if (hasRoom(group, key)) {
+      take(name, group, key);
       return Promise.resolve(true);
     }
-    if (waiting.size >= waitingMax) return Promise.resolve(false);
+    if (waiting >= options.waitingMax || group.waiting.size >= options.waitingPerGroupMax) {
+      forgetIfIdle(name, group);
+      return Promise.resolve(false);
+    }
     return new Promise((resolve) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        group.waiting.delete(waiter);
+        waiting -= 1;
+      };
       const waiter: Waiter = {
         key,
         start() {
-          clearTimeout(timer);
-          waiting.delete(waiter);
-          take(key);
+          leave();
+          take(name, group, key);
           resolve(true);
         },
       };
       const timer = setTimeout(() => {
-        waiting.delete(waiter);
+        leave();
+        forgetIfIdle(name, group);
         resolve(false);
       }, waitMs);
-      waiting.add(waiter);
+      group.waiting.add(waiter);
+      waiting += 1;
     });
   }
 
   return {
-    async run(key, waitMs, work) {
-      if (!(await acquire(key, waitMs))) return false;
+    async run(owner, waitMs, work) {
+      if (!(await acquire(owner, waitMs))) return false;
       try {
         await work();
       } finally {
-        give(key);
+        give(owner);
       }
       return true;
     },

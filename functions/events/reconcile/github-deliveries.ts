@@ -55,6 +55,8 @@ interface ClientOptions {
   now: () => number;
 }
 
+/** Deliveries of a page, as many as GitHub allows. */
+export const PAGE_SIZE = 100;
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 const PAUSE_MS = 60_000;
 const PAUSE_MS_MAX = 3_600_000;
@@ -99,7 +101,10 @@ export function createHookClient(options: ClientOptions): GithubHookClient {
 
   return {
     async list(cursor) {
-      const query = new URLSearchParams({ per_page: "100", ...(cursor === null ? {} : { cursor }) });
+      const query = new URLSearchParams({
+        per_page: String(PAGE_SIZE),
+        ...(cursor === null ? {} : { cursor }),
+      });
       const response = await call("GET", `${base}?${query.toString()}`);
       if (response.status !== 200) throw await failureOf(response);
       const read = page.safeParse(await readJson(response));

@@ -1,24 +1,17 @@
-import type { HookDelivery } from "./github-deliveries.ts";
-
-/** All attempts GitHub made for one event. */
-export interface DeliveryGroup {
-  guid: string;
-  event: string;
-  /** At least one, newest first. */
-  attempts: readonly [HookDelivery, ...HookDelivery[]];
-}
+import type { OpenDelivery } from "./reconcile-state.ts";
 
 export type Verdict =
-  /** It arrived, or there is nothing to be had from it. */
-  | "fine"
   /** GitHub was told OK, and still it is not here. */
   | "missing"
   /** No attempt was answered with OK. */
   | "failed"
   /** It is on its way, or was asked for a while ago: look again next time. */
   | "waiting"
-  /** It failed too often. */
+  /** It failed too often, or GitHub has it no more. */
   | "given up";
+
+/** GitHub keeps deliveries, and repeats them, for three days. */
+export const KEPT_MS = 72 * 3_600_000;
 
 const MINUTE_MS = 60_000;
 /** A delivery younger than this may still be on its way. */
@@ -27,37 +20,22 @@ const AGE_MS_MIN = 2 * MINUTE_MS;
 const GAPS_MS = [10 * MINUTE_MS, 60 * MINUTE_MS, 360 * MINUTE_MS] as const;
 const ATTEMPTS_MAX = 5;
 
-/** Puts the attempts of each event together; events in the order in which they were first tried. */
-export function groupDeliveries(deliveries: readonly HookDelivery[]): DeliveryGroup[] {
-  const groups = new Map<string, HookDelivery[]>();
-  for (const delivery of deliveries) {
-    const group = groups.get(delivery.guid);
-    if (group === undefined) groups.set(delivery.guid, [delivery]);
-    // Pages move while they are read, so an attempt may come twice.
-    else if (!group.some(({ id }) => id === delivery.id)) group.push(delivery);
-  }
-  return [...groups.values()]
-    .flatMap((attempts): DeliveryGroup[] => {
-      const [newest, ...rest] = attempts.sort((one, other) => other.deliveredAt - one.deliveredAt);
-      if (newest === undefined) return [];
-      return [{ guid: newest.guid, event: newest.event, attempts: [newest, ...rest] }];
-    })
-    .sort((one, other) => firstTriedAt(one) - firstTriedAt(other));
-}
-
-export function firstTriedAt({ attempts }: DeliveryGroup): number {
-  return Math.min(...attempts.map(({ deliveredAt }) => deliveredAt));
-}
-
-/** What is to be done about an event; `isKnown` says whether it has come. A ping says nothing worth having again. */
-export function judgeDelivery(group: DeliveryGroup, isKnown: boolean, now: number): Verdict {
-  const { attempts, event } = group;
-  const isOk = attempts.some((attempt) => attempt.isOk);
-  if ((isOk && isKnown) || event === "ping") return "fine";
-  if (attempts.length >= ATTEMPTS_MAX) return "given up";
+/**
+ * What is to be done about an event that is not here. While older attempts may still be unread (`hasUnread`), one that
+ * is only seen repeated waits for its beginning: how often it was tried is not known before.
+ */
+export function judgeDelivery(open: OpenDelivery, hasUnread: boolean, now: number): Verdict {
+  const { attempts, asked } = open;
   const [newest] = attempts;
-  const repetitions = attempts.filter(({ isRedelivery }) => isRedelivery).length;
-  const gap = repetitions === 0 ? AGE_MS_MIN : (GAPS_MS[repetitions - 1] ?? GAPS_MS[GAPS_MS.length - 1] ?? 0);
-  if (now - newest.deliveredAt < gap) return "waiting";
-  return isOk ? "missing" : "failed";
+  if (open.is_given_up || newest.at < now - KEPT_MS) return "given up";
+  // GitHub shows a repetition only once it was attempted, so what was asked for counts as well.
+  const since = now - Math.max(newest.at, open.asked_at ?? 0);
+  const repetitions = Math.max(attempts.filter((one) => one.is_again).length, asked);
+  if (Math.max(attempts.length, asked + 1) >= ATTEMPTS_MAX) {
+    return since < GAPS_MS[0] ? "waiting" : "given up";
+  }
+  if (hasUnread && attempts.every((one) => one.is_again)) return "waiting";
+  const gap = repetitions === 0 ? AGE_MS_MIN : (GAPS_MS[repetitions - 1] ?? GAPS_MS[2]);
+  if (since < gap) return "waiting";
+  return attempts.some((one) => one.is_ok) ? "missing" : "failed";
 }

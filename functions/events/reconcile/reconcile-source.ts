@@ -1,81 +1,132 @@
-import { setBounded } from "../../../shared/bounded-map.ts";
 import { type GithubConfig, SOURCE_CONFIGS } from "../../../shared/event-source-config.ts";
-import { describeError } from "../../../shared/log.ts";
 import type { ReconcilableSource } from "../../../shared/postgres/event-reconciliation.ts";
-import { advanceReconciledAt, listKnownDeliveries } from "../../../shared/postgres/event-reconciliation.ts";
+import { saveReconciliation } from "../../../shared/postgres/event-reconciliation.ts";
 import type { Sql } from "../../../shared/postgres/pool.ts";
-import {
-  createHookClient,
-  GithubFailure,
-  type GithubHookClient,
-  type HookDelivery,
-  RateLimited,
-} from "./github-deliveries.ts";
-import { type DeliveryGroup, firstTriedAt, groupDeliveries, judgeDelivery } from "./judge-deliveries.ts";
+import { askAgain } from "./ask-again.ts";
+import { createHookClient, GithubFailure, type GithubHookClient, RateLimited } from "./github-deliveries.ts";
+import { KEPT_MS } from "./judge-deliveries.ts";
+import { OVERLAP_MS, readGaps, readNewest } from "./read-deliveries.ts";
+import { firstTriedAt, readState } from "./reconcile-state.ts";
 import type { ReconcilerOptions } from "./reconcile-github.ts";
-
-/** When a delivery was last asked for, by source and guid; in milliseconds since 1970. */
-export type Asked = Map<string, number>;
+import type { SourceOutcome, Visit } from "./visit.ts";
 
 interface Settings extends ReconcilerOptions {
   fetchTimeoutMs: number;
+  /** When no request of this source is begun any more, in milliseconds since 1970. */
+  turnEnd: number;
   /** When the run ends, in milliseconds since 1970. */
   until: number;
-  asked: Asked;
-}
-
-export interface SourceOutcome {
-  listed: number;
-  missing: number;
-  failed: number;
-  redelivered: number;
-  errors: number;
-  /** What kept it from looking at everything; null when nothing did. */
-  stopped: Error | null;
 }
 
 const HOUR_MS = 3_600_000;
-/** GitHub keeps deliveries, and repeats them, for three days. */
-const KEPT_MS = 72 * HOUR_MS;
 const PAGES_MAX = 300;
+/** A request that ends this close to the run's end was cut off by it, which is nobody's fault. */
+const END_SLACK_MS = 100;
 /** GitHub asks for less than 80 requests a minute that make something; what is left comes in the next run. */
 const REDELIVERIES_MAX = 200;
-const ASKED_MS = 10 * 60_000;
-const ASKED_MAX = 100_000;
 
-/** One source's turn. Throws only what the database throws. */
+/**
+ * One source's turn: what is new is read first, then what is due is asked for again, then reading goes on where earlier
+ * visits stopped. What was reached is kept however the visit ends. Throws only what the database throws.
+ */
 export async function reconcileSource(
   sql: Sql,
   source: ReconcilableSource,
   settings: Settings,
 ): Promise<SourceOutcome> {
+  const { now, turnEnd, until, log } = settings;
+  const config = SOURCE_CONFIGS.github.safeParse(source.config);
+  const { hook, token_ref: reference } = config.success ? config.data : {};
+  const state = readState(source.state, hook?.id ?? null);
+  const open = new Map(state.open.map((one) => [one.guid, one]));
   const outcome: SourceOutcome = {
     listed: 0,
     missing: 0,
     failed: 0,
     redelivered: 0,
+    abandoned: 0,
     errors: 0,
     stopped: null,
   };
-  const startedAt = settings.now();
-  const since = Math.max(startedAt - KEPT_MS, (source.reconciledAt ?? source.createdAt) - HOUR_MS);
-  const config = SOURCE_CONFIGS.github.safeParse(source.config);
+  const startedAt = now();
+  let visit: Visit | null = null;
+  const save = (): Promise<void> => {
+    state.open = [...open.values()];
+    return saveReconciliation(sql, source.id, { reconciledAt: reconciledAt(state), state });
+  };
   try {
-    const { client, hookId } = await openHook(config.success ? config.data : {}, settings);
-    const window = await readWindow(client, since);
-    const groups = groupDeliveries(window).filter(({ attempts: [newest] }) => newest.deliveredAt >= since);
-    outcome.listed = groups.length;
-    const openSince = await redeliver(sql, source, { client, hookId, groups }, { settings, outcome });
-    await advanceReconciledAt(sql, source.id, Math.min(startedAt, openSince));
+    const client = await openHook({ hook, token_ref: reference }, settings);
+    visit = {
+      sql,
+      sourceId: source.id,
+      hookId: hook?.id ?? 0,
+      client,
+      state,
+      open,
+      listed: new Set(),
+      outcome,
+      startedAt,
+      turnEnd,
+      runEnd: until,
+      pagesLeft: PAGES_MAX,
+      asksLeft: REDELIVERIES_MAX,
+      now,
+      log,
+      save,
+    };
+    await visitHook(visit, (source.reconciledAt ?? source.createdAt) - HOUR_MS);
   } catch (error) {
-    if (!(error instanceof RateLimited || error instanceof GithubFailure || error instanceof NotSetUp))
-      throw error;
-    if (error instanceof GithubFailure && error.status === 401)
-      settings.secrets.forget(config.data?.token_ref ?? "");
-    if (!(error instanceof RateLimited)) outcome.errors += 1;
-    outcome.stopped = error;
+    if (!isExpected(error)) throw error;
+    if (error instanceof RateLimited) state.paused_until = error.until;
+    const isTimeUp = error instanceof GithubFailure && error.status === null && now() >= until - END_SLACK_MS;
+    if (!isTimeUp) {
+      if (!(error instanceof RateLimited)) outcome.errors += 1;
+      outcome.stopped = error;
+    }
   }
+  if (outcome.stopped instanceof GithubFailure && outcome.stopped.status === 401) {
+    settings.secrets.forget(reference ?? "");
+  }
+  outcome.listed = visit?.listed.size ?? 0;
+  // The run's end came before the first answer: that was no turn.
+  const hadTurn = visit?.pagesLeft !== PAGES_MAX || now() < until - END_SLACK_MS;
+  if (hadTurn) state.visited_at = startedAt;
+  forgetSettled(state, open, startedAt);
+  await save();
   return outcome;
+}
+
+async function visitHook(visit: Visit, first: number): Promise<void> {
+  const { startedAt, turnEnd, state } = visit;
+  let failure: unknown = null;
+  try {
+    await readNewest(visit, first);
+  } catch (error) {
+    // What was read before it is acted upon all the same.
+    if (!(error instanceof GithubFailure) || visit.pagesLeft === PAGES_MAX) throw error;
+    failure = error;
+  }
+  const hasGaps = state.gaps.length > 0;
+  await askAgain(visit, hasGaps ? startedAt + (turnEnd - startedAt) * 0.75 : turnEnd);
+  if (failure !== null) throw failure;
+  if (!hasGaps) return;
+  await readGaps(visit, () => askAgain(visit, turnEnd));
+  await askAgain(visit, turnEnd);
+}
+
+/** Until when everything has come or was given up; null while nothing was read. In milliseconds since 1970. */
+function reconciledAt({ read_to: readTo, gaps, open }: Visit["state"]): number | null {
+  if (readTo === null) return null;
+  const awaited = open.filter((one) => !one.is_given_up).map(firstTriedAt);
+  return Math.min(readTo, ...gaps.map(({ floor }) => floor), ...awaited);
+}
+
+/** What was given up is forgotten once it is not read again. */
+function forgetSettled({ read_to: readTo, gaps }: Visit["state"], open: Visit["open"], now: number): void {
+  const horizon = gaps.length > 0 || readTo === null ? now - KEPT_MS : readTo - OVERLAP_MS;
+  for (const [guid, one] of open) {
+    if (one.is_given_up && one.attempts[0].at < horizon) open.delete(guid);
+  }
 }
 
 /** The source's config or its token is not there. */
@@ -83,86 +134,20 @@ class NotSetUp extends Error {
   override readonly name = "NotSetUp";
 }
 
+function isExpected(error: unknown): error is RateLimited | GithubFailure | NotSetUp {
+  return error instanceof RateLimited || error instanceof GithubFailure || error instanceof NotSetUp;
+}
+
 async function openHook(
   { hook, token_ref: reference }: GithubConfig,
   settings: Settings,
-): Promise<{ client: GithubHookClient; hookId: number }> {
+): Promise<GithubHookClient> {
   if (hook === undefined || reference === undefined) throw new NotSetUp("the config names no hook and token");
   const { apiUrl, fetchTimeoutMs, until, now } = settings;
   try {
     const token = await settings.secrets.read(reference);
-    return {
-      client: createHookClient({ apiUrl, hook, token, fetchTimeoutMs, until, now }),
-      hookId: hook.id,
-    };
+    return createHookClient({ apiUrl, hook, token, fetchTimeoutMs, until, now });
   } catch (cause) {
     throw new NotSetUp("there is no token", { cause });
   }
-}
-
-/** Everything since then. Throws when that is more than can be read: a part of it proves nothing about the rest. */
-async function readWindow(client: GithubHookClient, since: number): Promise<HookDelivery[]> {
-  const all: HookDelivery[] = [];
-  let cursor: string | null = null;
-  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-    const page: Awaited<ReturnType<GithubHookClient["list"]>> = await client.list(cursor);
-    all.push(...page.deliveries);
-    const oldest = page.deliveries.at(-1);
-    if (page.next === null || oldest === undefined || oldest.deliveredAt < since) return all;
-    cursor = page.next;
-  }
-  throw new GithubFailure("the hook has more deliveries than are read at once", null);
-}
-
-/** Asks again for what is not here. Returns since when something is still open, in milliseconds since 1970. */
-async function redeliver(
-  sql: Sql,
-  source: ReconcilableSource,
-  { client, hookId, groups }: { client: GithubHookClient; hookId: number; groups: readonly DeliveryGroup[] },
-  { settings, outcome }: { settings: Settings; outcome: SourceOutcome },
-): Promise<number> {
-  const { asked, now, log } = settings;
-  const keyOf = (guid: string): string => `${hookId}:${guid}`;
-  const known = await listKnownDeliveries(
-    sql,
-    source.id,
-    groups.map(({ guid }) => keyOf(guid)),
-  );
-  let openSince = Number.POSITIVE_INFINITY;
-  let givenUp = 0;
-  let requests = 0;
-  for (const group of groups) {
-    const verdict = judgeDelivery(group, known.has(keyOf(group.guid)), now());
-    if (verdict === "given up") givenUp += 1;
-    if (verdict === "fine" || verdict === "given up") continue;
-    openSince = Math.min(openSince, firstTriedAt(group));
-    if (verdict === "waiting") continue;
-    outcome[verdict] += 1;
-    const askedKey = `${source.id} ${group.guid}`;
-    const isAsked = now() - (asked.get(askedKey) ?? Number.NEGATIVE_INFINITY) < ASKED_MS;
-    if (isAsked || requests >= REDELIVERIES_MAX) continue;
-    requests += 1;
-    try {
-      await client.redeliver(group.attempts[0].id);
-      setBounded(asked, askedKey, now(), ASKED_MAX);
-      outcome.redelivered += 1;
-    } catch (error) {
-      // One that cannot be had must not keep the others from being asked for.
-      if (!(error instanceof GithubFailure) || !isAboutOne(error.status)) throw error;
-      outcome.errors += 1;
-      log("WARNING", "GitHub does not deliver an event again", {
-        source_id: source.id,
-        status: error.status,
-        ...describeError(error),
-      });
-    }
-  }
-  if (givenUp > 0) {
-    log("WARNING", "deliveries that failed five times are left", { source_id: source.id, events: givenUp });
-  }
-  return openSince;
-}
-
-function isAboutOne(status: number | null): boolean {
-  return status === 400 || status === 404 || status === 410 || status === 422;
 }

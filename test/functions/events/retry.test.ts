@@ -8,6 +8,7 @@ import {
   retryDelayMs,
   writeFailureOf,
 } from "../../../functions/events/retry.ts";
+import { TooComplexBody } from "../../../functions/events/too-complex-body.ts";
 import { UnreadableBody } from "../../../functions/events/unreadable-body.ts";
 import { AppError } from "../../../shared/errors.ts";
 
@@ -103,6 +104,10 @@ describe("how a try ends", () => {
     expect(readFailureOf(new UnreadableBody())).toMatchObject({
       isPermanent: true,
       errorClass: "unreadable_body",
+    });
+    expect(readFailureOf(new TooComplexBody())).toMatchObject({
+      isPermanent: true,
+      errorClass: "too_complex",
     });
     expect(readFailureOf(new RangeError("stack"))).toMatchObject({ errorClass: "invalid_data" });
     expect(readFailureOf(new Error("hunter2"))).toMatchObject({ isPermanent: true, errorClass: "internal" });

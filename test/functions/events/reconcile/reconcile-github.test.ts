@@ -105,7 +105,7 @@ async function reconciledAt(sourceId: string): Promise<number | null> {
   return rows[0]?.at?.getTime() ?? null;
 }
 
-const NOTHING = { sources: 1, listed: 0, missing: 0, failed: 0, redelivered: 0, errors: 0 };
+const NOTHING = { sources: 1, listed: 0, missing: 0, failed: 0, redelivered: 0, abandoned: 0, errors: 0 };
 
 describe("what is asked for again", () => {
   it("is what failed and what never came, by the exact id, and not what is here", async () => {
@@ -166,11 +166,10 @@ describe("what is asked for again", () => {
   it("is asked for once when the next run comes before GitHub shows the repetition", async () => {
     await addSource();
     attempt(20, { statusCode: 500 });
-    const reconciler = start();
 
-    await reconciler.reconcile(60_000);
-    clock += MINUTE;
-    expect(await reconciler.reconcile(60_000)).toMatchObject({ failed: 1, redelivered: 0 });
+    await start().reconcile(60_000);
+    clock += 9 * MINUTE;
+    expect(await start().reconcile(60_000)).toMatchObject({ failed: 0, redelivered: 0 });
     expect(github.redelivered).toHaveLength(1);
   });
 
@@ -180,7 +179,12 @@ describe("what is asked for again", () => {
     const other = attempt(20, { statusCode: 500 });
     github.intercept((request) => (request.includes(refused.id) ? { status: 422 } : null));
 
-    expect(await start().reconcile(60_000)).toMatchObject({ failed: 2, redelivered: 1, errors: 1 });
+    expect(await start().reconcile(60_000)).toMatchObject({
+      failed: 2,
+      redelivered: 1,
+      abandoned: 1,
+      errors: 1,
+    });
     expect(github.redelivered).toEqual([other.id]);
   });
 });
@@ -208,10 +212,10 @@ describe("the window", () => {
     expect(github.redelivered).toEqual([kept.id]);
 
     await asOwner(databases.adminDatabaseUrl, (sql) =>
-      sql.query("update event_sources set reconciled_at = null, created_at = $2 where id = $1", [
-        source,
-        new Date(NOW - 10 * HOUR),
-      ]),
+      sql.query(
+        "update event_sources set reconciled_at = null, reconcile_state = '{}', created_at = $2 where id = $1",
+        [source, new Date(NOW - 10 * HOUR)],
+      ),
     );
     expect(await start().reconcile(60_000)).toMatchObject({ listed: 0 });
   });
@@ -249,17 +253,21 @@ describe("the window", () => {
     expect(github.redelivered).toHaveLength(4);
   });
 
-  it("stays where it was when not all of it could be read", async () => {
+  it("stays where it was when not all of it could be read, and what was read is asked for", async () => {
     await github.close();
     github = await startGithub({ pageSize: 1 });
     const source = await addSource();
-    attempt(5);
-    attempt(10, { statusCode: 500 });
+    const newer = attempt(5);
+    const older = attempt(10, { statusCode: 500 });
     github.intercept((request) => (request.includes("cursor=") ? { status: 500 } : null));
 
-    expect(await start().reconcile(60_000)).toEqual({ ...NOTHING, errors: 1 });
+    expect(await start().reconcile(60_000)).toMatchObject({ listed: 1, redelivered: 1, errors: 1 });
     expect(await reconciledAt(source)).toBe(NOW - HOUR);
-    expect(github.redelivered).toEqual([]);
+    expect(github.redelivered).toEqual([newer.id]);
+
+    github.intercept(null);
+    expect(await start().reconcile(60_000)).toMatchObject({ redelivered: 1, errors: 0 });
+    expect(github.redelivered).toEqual([newer.id, older.id]);
   });
 });
 
@@ -386,7 +394,10 @@ describe("several runs", () => {
     );
     await vi.waitFor(() => expect(github.requests).toHaveLength(1), { timeout: 20_000 });
     await asOwner(databases.adminDatabaseUrl, (sql) =>
-      sql.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test'"),
+      sql.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'test' and datname = current_database()`,
+      ),
     );
     gate.release();
     expect(await outcome).toBe("failed");
