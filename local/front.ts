@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { guardRequest } from "../shared/runtime/guard.ts";
+import { type GuardOptions, guardRequest } from "../shared/runtime/guard.ts";
 import { StartError } from "./start-error.ts";
 
 const DRAIN_MS = 15_000;
@@ -11,6 +11,8 @@ export interface FrontRoute {
   prefix: string;
   server: Server;
   maxBodyBytes: number;
+  /** How its guard is set beyond that. */
+  guard?: Omit<GuardOptions, "maxBodyBytes">;
 }
 
 export interface Front {
@@ -79,7 +81,7 @@ function forward(request: IncomingMessage, response: ServerResponse, routes: rea
   }
   const rest = url.slice(route.prefix.length);
   request.url = rest.startsWith("/") ? rest : `/${rest}`;
-  guardRequest(request, { maxBodyBytes: route.maxBodyBytes });
+  guardRequest(request, { ...route.guard, maxBodyBytes: route.maxBodyBytes });
   route.server.emit("request", request, response);
 }
 

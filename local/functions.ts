@@ -16,10 +16,11 @@ import {
   BODY_BYTES_MAX as INSIGHTS_BODY_BYTES_MAX,
   createHandler as createInsightsHandler,
 } from "../functions/insights/handler.ts";
+import { createAdmission } from "../functions/webhooks/admission.ts";
 import { readConfig as readWebhooksConfig } from "../functions/webhooks/config.ts";
 import { createContext as createWebhooksContext } from "../functions/webhooks/context.ts";
 import { createHandler as createWebhooksHandler } from "../functions/webhooks/handler.ts";
-import { BODY_BYTES_MAX as WEBHOOKS_BODY_BYTES_MAX } from "../functions/webhooks/limits.ts";
+import { BODY_BYTES_MAX as WEBHOOKS_BODY_BYTES_MAX, LARGE_BODY_MS } from "../functions/webhooks/limits.ts";
 import type { FrontRoute } from "./front.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,7 +29,10 @@ type WriteLog = (line: string) => void;
 interface FunctionEntry {
   prefix: string;
   maxBodyBytes: number;
-  open: (env: Environment, writeLog: WriteLog) => { handler: HttpFunction; close: () => Promise<void> };
+  open: (
+    env: Environment,
+    writeLog: WriteLog,
+  ) => { handler: HttpFunction; close: () => Promise<void>; guard?: FrontRoute["guard"] };
 }
 
 /** Every function of the product, as one process of its own would set it up. */
@@ -54,7 +58,8 @@ const FUNCTIONS: readonly FunctionEntry[] = [
     maxBodyBytes: WEBHOOKS_BODY_BYTES_MAX,
     open: (env, writeLog) => {
       const context = createWebhooksContext(readWebhooksConfig(env), writeLog);
-      return { handler: createWebhooksHandler(context), close: context.close };
+      const guard = { admit: createAdmission(context), largeBodyMs: LARGE_BODY_MS };
+      return { handler: createWebhooksHandler(context), close: context.close, guard };
     },
   },
   {
@@ -77,10 +82,10 @@ export interface RunningFunctions {
 export function openFunctions(env: Environment, writeLog: WriteLog): RunningFunctions {
   disableDomains();
   const opened = FUNCTIONS.map(({ prefix, maxBodyBytes, open }) => {
-    const { handler, close } = open(env, writeLog);
+    const { handler, close, guard = {} } = open(env, writeLog);
     const name = `${prefix.slice(1)}-${randomUUID()}`;
     http(name, handler);
-    return { route: { prefix, maxBodyBytes, server: getTestServer(name) }, close };
+    return { route: { prefix, maxBodyBytes, guard, server: getTestServer(name) }, close };
   });
   return {
     routes: opened.map(({ route }) => route),

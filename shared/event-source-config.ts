@@ -91,6 +91,9 @@ const signed = z
       fault("field", 'goes with "field_separator": give both or neither');
     if (config.timestamp !== undefined && "field" in config.timestamp && config.field === undefined)
       fault("timestamp", 'can be a field only where the signature is one ("field", "field_separator")');
+    // One item has one value: a header that is not divided cannot hold both.
+    if (config.timestamp !== undefined && "field" in config.timestamp && config.item_separator === undefined)
+      fault("item_separator", "is needed where the timestamp is a field beside the signature");
   });
 
 const cloud = z.strictObject({
@@ -127,6 +130,15 @@ const github = z
       .string()
       .max(500)
       .regex(/^(env:|file:|projects\/)/, "must start with env:, file: or projects/")
+      .optional(),
+    /**
+     * Events of which the same body again is another event and no replay: those that hold neither an id nor a time, such
+     * as repository_dispatch and workflow_dispatch. Whoever has seen one such delivery could send it again.
+     */
+    repeatable_events: z
+      .array(z.string().regex(/^[a-z_]{1,100}$/, "must be the name of an event such as repository_dispatch"))
+      .min(1)
+      .max(50)
       .optional(),
   })
   .superRefine((config, context) => {

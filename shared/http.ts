@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { HttpFunction, Request, Response } from "@google-cloud/functions-framework";
 import { AppError, problemOf, statusOf } from "./errors.ts";
 import { describeError, type Log, type LogFields } from "./log.ts";
-import { guardOf } from "./runtime/guard.ts";
+import { guardOf, pathOf } from "./runtime/guard.ts";
 
 /** A request as the handlers see it: bytes and strings, nothing parsed by the framework. */
 export interface HttpRequest {
@@ -14,7 +14,12 @@ export interface HttpRequest {
   headers: IncomingHttpHeaders;
   contentType: string;
   contentEncoding: string;
+  /** Empty where it was not kept. */
   body: Buffer;
+  /** False for a large body that was not admitted: the head of the request says why. */
+  isBodyKept: boolean;
+  /** How much came of it, kept or not. */
+  bodyBytes: number;
   /** Adds fields to the log line of this request: counts and ids, never contents. */
   note: (fields: LogFields) => void;
 }
@@ -42,9 +47,9 @@ export function httpHandler(
     const id = randomUUID();
     const reply = await replyTo(request, id, handle, noted);
     send(response, id, reply);
-    const { failure, ...rest } = reply;
-    // A path nobody serves may hold anything, a key pasted into it included.
-    const path = rest.status === 404 ? "(unknown path)" : request.path;
+    const { failure, isUnrouted = false, ...rest } = reply;
+    // A path nobody serves, or nobody has looked at, may hold anything, a key pasted into it included.
+    const path = isUnrouted || rest.status === 404 ? "(unknown path)" : request.path;
     options.log(rest.status >= 500 ? "ERROR" : "INFO", `${request.method} ${path} ${rest.status}`, {
       request_id: id,
       status: rest.status,
@@ -76,19 +81,29 @@ export function route(routes: Readonly<Record<string, Handle>>): Handle {
   };
 }
 
+interface Answer extends Reply {
+  failure?: unknown;
+  /** It was refused before anybody looked at its path. */
+  isUnrouted?: boolean;
+}
+
 async function replyTo(
   request: Request,
   id: string,
   handle: Handle,
   noted: Record<string, unknown>,
-): Promise<Reply & { failure?: unknown }> {
+): Promise<Answer> {
+  let isUnrouted = true;
   try {
-    return await handle(readRequest(request, id, noted));
+    const read = readRequest(request, id, noted);
+    isUnrouted = false;
+    return await handle(read);
   } catch (error) {
-    if (error instanceof AppError) return problemReply(error, id);
+    if (error instanceof AppError) return { ...problemReply(error, id), isUnrouted };
     return {
       ...problemReply(new AppError("internal", `report request ${id} to whoever runs this`), id),
       failure: error,
+      isUnrouted,
     };
   }
 }
@@ -104,9 +119,9 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
       retryAfterSeconds: 2,
     });
   }
-  const mark = request.url.indexOf("?");
-  const path = mark === -1 ? request.url : request.url.slice(0, mark);
-  const search = mark === -1 ? "" : request.url.slice(mark + 1);
+  const path = pathOf(request);
+  const search = request.url.slice(path.length + 1);
+  const body = guard.notAdmitted ? Buffer.alloc(0) : (request.rawBody ?? Buffer.alloc(0));
   return {
     id,
     method: request.method,
@@ -115,12 +130,14 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
     headers: request.headers,
     contentType: guard.contentType,
     contentEncoding: guard.contentEncoding,
-    body: request.rawBody ?? Buffer.alloc(0),
+    body,
+    isBodyKept: !guard.notAdmitted,
+    bodyBytes: guard.notAdmitted ? guard.receivedBytes : body.length,
     note: (fields) => Object.assign(noted, fields),
   };
 }
 
-function problemReply(error: AppError, requestId: string): Reply & { failure?: unknown } {
+function problemReply(error: AppError, requestId: string): Answer {
   const { retryAfterSeconds, headers, cause } = error.options;
   return {
     status: statusOf(error.code),

@@ -9,7 +9,10 @@ import { describeError, type Log } from "./log.ts";
  * - `file:NAME`, a file of the secrets folder. Cloud Run mounts versions of Secret Manager as such files.
  */
 export interface SecretSource {
-  /** The secret, without a line break at its end. Throws SecretMissing when there is none. */
+  /**
+   * The secret, without a line break at its end. Throws SecretMissing when there is none, and the failure itself when it
+   * cannot be read.
+   */
   read: (reference: string) => Promise<string>;
   /** Reads it anew next time: what it was used for failed. At most once in ten seconds. */
   forget: (reference: string) => void;
@@ -32,17 +35,24 @@ interface SecretSourceOptions {
 
 const TTL_MS = 5 * 60_000;
 const RETRY_MS = 30_000;
+/** How long a secret that cannot be read again goes on as it was. */
+const STALE_MS_MAX = 60 * 60_000;
 const FORGET_EVERY_MS = 10_000;
 const ENTRIES_MAX = 10_000;
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
 
 interface Entry {
   value: Promise<string>;
-  fetchedAt: number;
+  /** When the value was read, and when that was last tried. */
+  readAt: number;
+  triedAt: number;
   until: number;
 }
 
-/** Each secret is read once in five minutes, however many ask; when reading again fails, the last value goes on. */
+/**
+ * Each secret is read once in five minutes, however many ask. When reading again fails, the last value goes on for an hour;
+ * one that is gone stops working at once, for that is how a secret is taken back.
+ */
 export function createSecretSource(options: SecretSourceOptions): SecretSource {
   const entries = new Map<string, Entry>();
 
@@ -56,10 +66,12 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
     try {
       return await fetchSecret(reference);
     } catch (error) {
-      if (stale === undefined) {
-        entries.delete(reference);
+      const isGone = error instanceof SecretMissing;
+      if (isGone || stale === undefined || options.now() - stale.readAt >= STALE_MS_MAX) {
+        if (entries.get(reference) === entry) entries.delete(reference);
         throw error;
       }
+      entry.readAt = stale.readAt;
       entry.until = options.now() + RETRY_MS;
       options.log("ERROR", "a secret could not be read again; its last value goes on", {
         reference,
@@ -74,14 +86,14 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
       const known = entries.get(reference);
       const now = options.now();
       if (known !== undefined && known.until > now) return known.value;
-      const entry: Entry = { value: Promise.resolve(""), fetchedAt: now, until: now + TTL_MS };
+      const entry: Entry = { value: Promise.resolve(""), readAt: now, triedAt: now, until: now + TTL_MS };
       entry.value = refresh(reference, entry, known);
       setBounded(entries, reference, entry, ENTRIES_MAX);
       return entry.value;
     },
     forget(reference) {
       const known = entries.get(reference);
-      if (known !== undefined && options.now() - known.fetchedAt >= FORGET_EVERY_MS) known.until = 0;
+      if (known !== undefined && options.now() - known.triedAt >= FORGET_EVERY_MS) known.until = 0;
     },
   };
 }
@@ -97,10 +109,17 @@ async function readReference(reference: string, options: SecretSourceOptions): P
     try {
       return (await readFile(join(options.directory, name), "utf8")).replace(/\r?\n$/, "");
     } catch (cause) {
-      throw new SecretMissing(reference, { cause });
+      if (isMissing(cause)) throw new SecretMissing(reference, { cause });
+      throw cause;
     }
   }
   throw new SecretMissing(reference);
+}
+
+const MISSING_CODES = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR"]);
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && MISSING_CODES.has(error.code);
 }
 
 function splitOnce(reference: string): [string, string | undefined] {

@@ -2,6 +2,7 @@ import {
   findListedSource,
   insertEventSource,
   insertSourceSecret,
+  SourceNameTaken,
 } from "../../shared/postgres/event-sources.ts";
 import { insertAuditLog } from "../../shared/postgres/audit-logs.ts";
 import type { Sql } from "../../shared/postgres/pool.ts";
@@ -36,7 +37,7 @@ export async function createSource(
   if ((await findListedSource(sql, organizationId, name)) !== null)
     throw new UsageError(`there is a source "${name}" already`);
   const endpointId = randomText(ENDPOINT_CHARS);
-  const id = await insertEventSource(sql, { organizationId, kind, endpointId, name, config });
+  const id = await insert(sql, { organizationId, kind, endpointId, name, config });
   const reference = secret?.store() ?? null;
   if (reference !== null) await insertSourceSecret(sql, organizationId, id, reference);
   await insertAuditLog(sql, {
@@ -58,6 +59,16 @@ export async function createSource(
     secret_reference: reference,
     secret: secret?.shown ?? null,
   };
+}
+
+async function insert(sql: Sql, source: Parameters<typeof insertEventSource>[1]): Promise<string> {
+  try {
+    return await insertEventSource(sql, source);
+  } catch (error) {
+    // Somebody else made it a moment ago.
+    if (error instanceof SourceNameTaken) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 export function addressOf(webhooksUrl: string | null, kind: string, endpointId: string): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { SOURCE_CONFIGS } from "../../shared/event-source-config.ts";
 import type { SourceKind } from "../../shared/event-source.ts";
+import { readSigningKey, secretFormatOf } from "../../shared/signing-secret.ts";
 import type { CommandIo } from "../command.ts";
 import type { ConnectionSource } from "../connection.ts";
 import { findLocalDataDirectory } from "../connection.ts";
@@ -87,18 +88,12 @@ function generateSecret(kind: SourceKind, config: Readonly<Record<string, unknow
 
 /** A secret that cannot be decoded would make every request fail later, without a word as to why. */
 function checkSecret(kind: SourceKind, config: Readonly<Record<string, unknown>>, value: string): void {
-  if (kind === "standard") {
-    if (!isBase64(value.replace(/^wh(?:sec|pk)_/, "")))
-      throw new UsageError("the secret must be whsec_ (or the public key whpk_) and base64 after it");
-    return;
-  }
-  if (kind !== "signed") return;
-  const { encoding, strip_prefix: prefix = "" } = SOURCE_CONFIGS.signed.parse(config).secret;
-  const key = value.startsWith(prefix) ? value.slice(prefix.length) : value;
-  const isRight = { utf8: key !== "", base64: isBase64(key), hex: /^(?:[0-9a-f]{2})+$/i.test(key) }[encoding];
-  if (!isRight) throw new UsageError(`the secret is not ${encoding}, which this source's config says it is`);
-}
-
-function isBase64(text: string): boolean {
-  return /^[A-Za-z0-9+/_-]{4,}={0,2}$/.test(text);
+  const format = secretFormatOf(kind, config);
+  if (readSigningKey(format, value) !== null) return;
+  if (kind === "standard")
+    throw new UsageError(
+      "the secret must be whsec_ and plain base64 (with + and /, not - and _) after it, or whpk_ and the base64 of the " +
+        "32 bytes of a public key",
+    );
+  throw new UsageError(`the secret is not ${format.encoding}, which this source's config says it is`);
 }

@@ -1,16 +1,7 @@
 import { z } from "zod";
+import { CALLER_ENVIRONMENT, missingForCallers } from "../../shared/check-caller.ts";
 import { httpUrl, parseConfig, postgresUrl, wholeNumber } from "../../shared/config.ts";
 import { eventsTopicOf, hasProject, PUBSUB_ENVIRONMENT } from "../../shared/pubsub/environment.ts";
-
-const list = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((item) => item.trim())
-      .filter((item) => item !== ""),
-  )
-  .pipe(z.array(z.string()).min(1));
 
 const environment = z
   .object({
@@ -21,10 +12,7 @@ const environment = z
     NETRA_PUBLISH_WAIT_MS: wholeNumber(1_000, 10, 30_000),
     NETRA_SECRETS_DIR: z.string().optional(),
     NETRA_OIDC_KEYS_URL: httpUrl.optional(),
-    /** Who checks the caller: the platform before the function is reached, or the function by the caller's OIDC token. */
-    NETRA_CALLER_AUTH: z.enum(["platform", "oidc"]),
-    NETRA_CALLER_AUDIENCE: z.string().optional(),
-    NETRA_CALLER_EMAILS: list.optional(),
+    ...CALLER_ENVIRONMENT,
     /** Lets deliveries go to private addresses and over plain HTTP: for the local stack and tests alone. */
     NETRA_PRIVATE_TARGETS: z.enum(["0", "1"]).default("0"),
     NETRA_GITHUB_API_URL: httpUrl.default("https://api.github.com"),
@@ -32,10 +20,7 @@ const environment = z
   .superRefine((config, context) => {
     const missing = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
-    if (config.NETRA_CALLER_AUTH === "oidc") {
-      if (config.NETRA_CALLER_AUDIENCE === undefined) missing("NETRA_CALLER_AUDIENCE", "is needed with oidc");
-      if (config.NETRA_CALLER_EMAILS === undefined) missing("NETRA_CALLER_EMAILS", "is needed with oidc");
-    }
+    for (const name of missingForCallers(config)) missing(name, "is needed with oidc");
     if (!hasProject(config)) missing("GOOGLE_CLOUD_PROJECT", "is not set");
   });
 

@@ -1,4 +1,5 @@
 import { createBatches } from "../../shared/batches.ts";
+import { type CheckCaller, createCallerCheck } from "../../shared/check-caller.ts";
 import { createLog, type Log } from "../../shared/log.ts";
 import { createOidcVerifier } from "../../shared/oidc.ts";
 import type { EventKey } from "../../shared/postgres/event-processing.ts";
@@ -6,7 +7,6 @@ import { createPool } from "../../shared/postgres/pool.ts";
 import { createAccessTokens } from "../../shared/pubsub/access-token.ts";
 import { createPublisher } from "../../shared/pubsub/publisher.ts";
 import { createSecretSource } from "../../shared/secret-source.ts";
-import { type CheckCaller, createCallerCheck } from "./check-caller.ts";
 import type { EventsConfig } from "./config.ts";
 import { createDeliverer, type Deliverer } from "./deliver/deliverer.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";

@@ -1,7 +1,6 @@
+import { hasMoreValuesThan, PAYLOAD_VALUES_MAX } from "../../shared/count-values.ts";
 import { isText } from "../../shared/event-payload.ts";
 import { readPush } from "../../shared/pubsub/push.ts";
-import { hasMoreValuesThan } from "./count-values.ts";
-import { PAYLOAD_VALUES_MAX } from "./limits.ts";
 import type { ClaimedEvent } from "./projection.ts";
 import { TooComplexBody } from "./too-complex-body.ts";
 

@@ -22,6 +22,7 @@ export interface WebhooksContext {
   inflater: Inflater;
   oidc: OidcVerifier;
   limiter: RateLimiter;
+  complaints: RateLimiter;
   /** Events on their way into the ledger, by organization. */
   batches: Batches<IntakeRow, StoreOutcome>;
   nudges: Nudges;
@@ -38,6 +39,9 @@ const BATCH_EVENTS_MAX = 200;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const QUEUED_EVENTS_MAX = 20_000;
 const QUEUED_BYTES_MAX = 96 * 1024 * 1024;
+const COMPLAIN_EVERY_SECONDS = 60;
+/** Senders wait 3 (Slack), 5 (Linear) or 10 seconds (GitHub) for an answer. */
+const TIMEOUTS = { statementTimeoutMs: 5_000, answerGraceMs: 500, connectionTimeoutMs: 2_500 };
 const BREAKER = { failuresMax: 3, openMs: 15_000 };
 
 /** Everything the function needs, made once for each instance. Nothing connects before the first request. */
@@ -52,6 +56,7 @@ export function createContext(
     connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
     applicationName: "netra-webhooks",
     log,
+    ...TIMEOUTS,
   });
   const batches = createBatches({
     run: createStore(pool),
@@ -86,6 +91,7 @@ export function createContext(
     inflater: createInflater(),
     oidc: createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now }),
     limiter: createRateLimiter({ perSecond, burst: 2 * perSecond, now }),
+    complaints: createRateLimiter({ perSecond: 1 / COMPLAIN_EVERY_SECONDS, burst: 1, now }),
     batches,
     nudges,
     rejected,

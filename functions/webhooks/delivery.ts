@@ -29,6 +29,8 @@ export type Delivery =
       key: string;
       /** SHA-256 of what it says, where that under another name is a suspected replay. */
       contentKey: Buffer | null;
+      /** Its sender shows the answer to a person, so that there must be nothing in it. */
+      isAnswerShown?: boolean;
     }
   | { kind: "challenge"; answer: string }
   | { kind: "refused"; reason: "unparseable" | "stale_timestamp"; detail: string };

@@ -1,10 +1,16 @@
 import { http } from "@google-cloud/functions-framework";
 import { installRuntime } from "../../shared/runtime/install.ts";
+import { createAdmission } from "./admission.ts";
 import { readConfig } from "./config.ts";
 import { createContext } from "./context.ts";
 import { createHandler } from "./handler.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, LARGE_BODY_MS } from "./limits.ts";
 
 const context = createContext(readConfig(process.env));
-installRuntime({ maxBodyBytes: BODY_BYTES_MAX, onStop: context.close });
+installRuntime({
+  maxBodyBytes: BODY_BYTES_MAX,
+  admit: createAdmission(context),
+  largeBodyMs: LARGE_BODY_MS,
+  onStop: context.close,
+});
 http("webhooks", createHandler(context));

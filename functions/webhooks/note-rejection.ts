@@ -3,7 +3,6 @@ import type { HttpRequest } from "../../shared/http.ts";
 import type { EventSource } from "../../shared/postgres/event-sources.ts";
 import { type Address, readAddress } from "./address.ts";
 import type { WebhooksContext } from "./context.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
 import { pickHeaders } from "./make-row.ts";
 import { messageOf, type RefusalReason } from "./refusals.ts";
 
@@ -36,7 +35,7 @@ export function noteRejection(
   reason: RefusalReason,
   detail: string = messageOf(reason),
 ): void {
-  const { contentType, contentEncoding, body } = request;
+  const { contentType, contentEncoding, body, bodyBytes, isBodyKept } = request;
   context.rejected.add({
     source: source === null ? null : { id: source.id, organizationId: source.organization_id },
     kind,
@@ -47,13 +46,18 @@ export function noteRejection(
       { ...request.headers, "content-type": contentType, "content-encoding": contentEncoding },
       REJECTED_HEADERS,
     ),
-    bodyBytes: body.length,
-    body,
+    bodyBytes,
+    body: isBodyKept ? body : null,
   });
 }
 
-/** The same for a request that never reached the handler, because nobody may send so much: its body was not kept. */
-export async function noteTooLarge(context: WebhooksContext, path: string): Promise<void> {
+/** The same for a request that never reached the handler, because its body was not kept. */
+export async function noteUnread(
+  context: WebhooksContext,
+  path: string,
+  reason: "too_large" | "crowded_out",
+  bodyBytes: number,
+): Promise<void> {
   const address = readAddress(path);
   if (address === null) return;
   try {
@@ -61,10 +65,10 @@ export async function noteTooLarge(context: WebhooksContext, path: string): Prom
     context.rejected.add({
       ...address,
       source: source === null ? null : { id: source.id, organizationId: source.organization_id },
-      reason: "too_large",
-      detail: messageOf("too_large"),
+      reason,
+      detail: messageOf(reason),
       headers: {},
-      bodyBytes: BODY_BYTES_MAX + 1,
+      bodyBytes,
       body: null,
     });
   } catch (error) {

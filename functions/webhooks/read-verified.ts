@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { AppError } from "../../shared/errors.ts";
+import { hasMoreValuesThan, PAYLOAD_VALUES_MAX } from "../../shared/count-values.ts";
 import { isText, type Json, readEventPayload } from "../../shared/event-payload.ts";
 import type { SourceKind } from "../../shared/event-source.ts";
 import type { HttpRequest } from "../../shared/http.ts";
@@ -29,8 +30,11 @@ export function readVerified(
 }
 
 function readPayload(kind: SourceKind, contentType: string, body: Buffer): Json | undefined {
+  const text = body.toString("utf8");
+  // Reading it would take too much memory. It is kept under what its headers say, and processing tells why it is not read.
+  if (hasMoreValuesThan(text, PAYLOAD_VALUES_MAX)) return {};
   try {
-    return readEventPayload(kind, contentType, body.toString("utf8"));
+    return readEventPayload(kind, contentType, text);
   } catch (error) {
     // A push that is none.
     if (error instanceof AppError) return undefined;

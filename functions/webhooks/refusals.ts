@@ -1,9 +1,12 @@
 import { AppError, type ErrorCode } from "../../shared/errors.ts";
 
-/** Every reason to turn a request away, with the answer that tells its sender so. */
+/**
+ * Every reason to turn a request away, with the answer that tells its sender so. An address of another kind reads as one
+ * that does not exist.
+ */
 const REFUSALS = {
   unknown_endpoint: ["not_found", "there is no such endpoint"],
-  wrong_kind: ["not_found", "there is no such endpoint for this kind of sender"],
+  wrong_kind: ["not_found", "there is no such endpoint"],
   disabled: ["gone", "this endpoint has been switched off"],
   too_large: ["too_large", "the body is larger than this sender may send"],
   rate_limited: ["rate_limited", "this endpoint has taken all it takes for now"],
@@ -30,8 +33,9 @@ export function refusalOf(reason: RefusalReason, options: { retryAfterSeconds?: 
   return new AppError(code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 }
 
+/** The reason in words, for operators. */
 export function messageOf(reason: RefusalReason): string {
-  return REFUSALS[reason][1];
+  return reason === "wrong_kind" ? "the endpoint is of another kind of sender" : REFUSALS[reason][1];
 }
 
 /** A failure of the database as "come again": the sender is not to blame. */

@@ -1,4 +1,5 @@
 import type { SourceKind } from "../../shared/event-source.ts";
+import { STANDARD_SECRET } from "../../shared/signing-secret.ts";
 import type { SignatureScheme } from "./verify-signature.ts";
 
 const SECOND_MS = 1_000;
@@ -50,7 +51,7 @@ const STANDARD: SignatureScheme = {
   template: "{id}.{timestamp}.{body}",
   timestamp: { unitMs: SECOND_MS, toleranceMs: 300 * SECOND_MS },
   idPattern: /^[^.]+$/,
-  secret: { encoding: "base64", stripPrefix: "whsec_", publicKeyPrefix: "whpk_" },
+  secret: STANDARD_SECRET,
 };
 
 /** The schemes of the senders that sign in one way. */

@@ -3,7 +3,9 @@ import type { HttpRequest, Reply } from "../../shared/http.ts";
 import type { IntakeRow } from "../../shared/postgres/event-intake.ts";
 import type { EventSource } from "../../shared/postgres/event-sources.ts";
 import { readAddress } from "./address.ts";
+import { findHeadFault } from "./admission.ts";
 import type { WebhooksContext } from "./context.ts";
+import { findActive } from "./find-source.ts";
 import { bodyBytesMax } from "./limits.ts";
 import { makeRow, pickHeaders } from "./make-row.ts";
 import { noteRejection } from "./note-rejection.ts";
@@ -31,20 +33,24 @@ export async function takeDelivery(context: WebhooksContext, request: HttpReques
     return refusalOf(reason, options);
   };
 
-  source = await findActive(context, address.endpointId);
+  const arrivedAt = context.now();
+  source = await findActive(context.sources, address.endpointId);
   if (request.body.length > bodyBytesMax(address.kind)) throw refuse("too_large");
   if (source === null) throw refuse("unknown_endpoint");
   request.note({ organization_id: source.organization_id, source_id: source.id });
   if (source.kind !== address.kind) throw refuse("wrong_kind");
   if (source.status !== "active") throw refuse("disabled");
-  const waitSeconds = source.kind === "github" ? 0 : context.limiter.take(source.id);
-  if (waitSeconds > 0) throw refuse("rate_limited", { retryAfterSeconds: waitSeconds });
+  // What was not admitted for another reason is as good as crowded out: by now the source may be there.
+  if (!request.isBodyKept) throw refuse(findHeadFault(source, request.headers) ?? "crowded_out");
 
   const isPush = source.kind === "cloud-build" || source.kind === "cloud-deploy";
   const verified = isPush
     ? await verifyPush(context.oidc, source, request)
-    : await verifyDelivery(context, source, address.endpointId, request);
+    : await verifyDelivery(context, source, { ...address, arrivedAt }, request);
   if (verified.kind === "refused") throw refuse(verified.reason);
+  // Only what the sender itself sent counts: strangers cannot use it up.
+  const waitSeconds = source.kind === "github" ? 0 : context.limiter.take(source.id);
+  if (waitSeconds > 0) throw refuse("rate_limited", { retryAfterSeconds: waitSeconds });
   if (verified.secretId !== null) context.touches.touch(source.organization_id, verified.secretId);
 
   const read = readVerified(request, source, verified.body, context.now());
@@ -62,14 +68,11 @@ export async function takeDelivery(context: WebhooksContext, request: HttpReques
   });
   const outcome = await store(context, source.organization_id, row);
   if (outcome.kind === "refused") throw refuse("not_storable", { detail: `SQLSTATE ${outcome.sqlState}` });
-  return answer(context, request, source.organization_id, row, outcome);
+  const reply = await answer(context, request, source.organization_id, row, outcome);
+  return delivery.isAnswerShown === true ? EMPTY : reply;
 }
 
-/** The source; one that is unknown or switched off is looked up again, for that may just have changed. */
-async function findActive({ sources }: WebhooksContext, endpointId: string): Promise<EventSource | null> {
-  const source = await sources.find(endpointId);
-  return source?.status === "active" ? source : sources.findAnew(endpointId);
-}
+const EMPTY: Reply = { status: 200, body: "", headers: { "content-type": "text/plain" } };
 
 async function store(
   context: WebhooksContext,

@@ -1,14 +1,15 @@
 import type { HttpRequest } from "../../shared/http.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import type { EventSource, SourceSecret } from "../../shared/postgres/event-sources.ts";
+import type { RateLimiter } from "../../shared/rate-limit.ts";
 import type { SecretSource } from "../../shared/secret-source.ts";
+import { readSigningKey, type VerificationKey } from "../../shared/signing-secret.ts";
+import { findScheme } from "./find-scheme.ts";
 import type { Sources } from "./find-source.ts";
 import type { Inflater } from "./inflate-body.ts";
-import { bodyBytesMax } from "./limits.ts";
+import { inflatedBytesMax } from "./limits.ts";
 import type { RefusalReason } from "./refusals.ts";
-import { SIGNATURE_SCHEMES } from "./signature-schemes.ts";
-import { schemeOf, signedConfig } from "./signed-scheme.ts";
-import { readKey, type SignatureScheme, type VerificationKey, verifySignature } from "./verify-signature.ts";
+import { type SignatureScheme, verifySignature } from "./verify-signature.ts";
 
 export type VerifiedDelivery =
   | { kind: "verified"; body: Buffer; secretId: string | null }
@@ -18,18 +19,21 @@ export interface VerifyContext {
   sources: Sources;
   secrets: SecretSource;
   inflater: Inflater;
+  /** How often it is said that a secret is of no use, by reference. */
+  complaints: RateLimiter;
   log: Log;
   now: () => number;
 }
 
 /**
  * Proves a request by a signature of one of its source's secrets over the bytes that came, or, where they came as gzip,
- * over what was in it. After a mismatch the secrets are read anew once, for one of them may just have been replaced.
+ * over what was in it. After a mismatch the source and its secrets are read anew once, for one of them may have been
+ * replaced before the request arrived (`arrivedAt`, ms since 1970).
  */
 export async function verifyDelivery(
   context: VerifyContext,
   source: EventSource,
-  endpointId: string,
+  { endpointId, arrivedAt }: { endpointId: string; arrivedAt: number },
   request: HttpRequest,
 ): Promise<VerifiedDelivery> {
   const scheme = findScheme(source);
@@ -38,7 +42,7 @@ export async function verifyDelivery(
   const outcome = await tryKeys(context, scheme, source, request, first);
   if (outcome.kind === "verified" || outcome.reason !== "bad_signature") return outcome;
 
-  const renewed = (await context.sources.findAnew(endpointId)) ?? source;
+  const renewed = (await context.sources.findSince(endpointId, arrivedAt)) ?? source;
   for (const { reference } of renewed.secrets) context.secrets.forget(reference);
   const again = await readKeys(context, scheme, renewed.secrets);
   return isSame(first, again) ? outcome : tryKeys(context, scheme, source, request, again);
@@ -54,12 +58,6 @@ interface KnownKeys {
   isIncomplete: boolean;
 }
 
-function findScheme(source: EventSource): SignatureScheme | null {
-  if (source.kind !== "signed") return SIGNATURE_SCHEMES[source.kind] ?? null;
-  const config = signedConfig.safeParse(source.config);
-  return config.success ? schemeOf(config.data) : null;
-}
-
 async function readKeys(
   context: VerifyContext,
   scheme: SignatureScheme,
@@ -69,7 +67,9 @@ async function readKeys(
   for (const { id, reference, not_after: notAfter } of secrets) {
     if (notAfter !== null && notAfter <= context.now()) continue;
     const text = await readSecret(context, reference);
-    const key = text === null ? null : readKey(scheme, text);
+    const key = text === null ? null : readSigningKey(scheme.secret, text);
+    if (text !== null && key === null && context.complaints.take(reference) === 0)
+      context.log("ERROR", "a secret is not of the form this source needs", { reference });
     if (text === null || key === null) {
       known.isIncomplete = true;
       continue;
@@ -113,7 +113,8 @@ async function tryKeys(
   const isMismatch = asReceived.kind === "refused" && asReceived.reason === "bad_signature";
   if (!isMismatch && !(asReceived.kind === "refused" && asReceived.reason === "no_secret")) return asReceived;
   if (!/^(x-)?gzip$/.test(request.contentEncoding) || known.keys.length === 0) return asReceived;
-  const inflated = await context.inflater.inflate(request.body, bodyBytesMax(source.kind), verify);
+  const bytesMax = inflatedBytesMax(source.kind, request.body.length);
+  const inflated = await context.inflater.inflate(request.body, bytesMax, verify);
   if (inflated.kind === "crowded_out") return { kind: "refused", reason: "crowded_out" };
   return inflated.kind === "inflated" ? inflated.result : asReceived;
 }

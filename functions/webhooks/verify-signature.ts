@@ -1,5 +1,6 @@
-import { createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify } from "node:crypto";
+import { createHmac, type KeyObject, timingSafeEqual, verify } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { decodeStrictly, type SecretFormat, type VerificationKey } from "../../shared/signing-secret.ts";
 
 /** How one of the signatures of a header is made; `ed25519` keys are public, all others shared. */
 interface SignatureVariant {
@@ -27,32 +28,26 @@ export interface SignatureScheme {
   timestamp?: { field?: string; unitMs: number; toleranceMs: number };
   /** What an id may look like where it is signed. */
   idPattern?: RegExp;
-  secret: { encoding: "utf8" | "base64" | "hex"; stripPrefix?: string; publicKeyPrefix?: string };
+  secret: SecretFormat;
 }
-
-export type VerificationKey = { kind: "shared"; bytes: Buffer } | { kind: "public"; key: KeyObject };
 
 type Verification =
   | { kind: "verified"; keyIndex: number }
   | { kind: "refused"; reason: "missing_signature" | "bad_signature" | "stale_timestamp" };
 
 const SIGNATURES_MAX = 16;
-const ED25519_BYTES = 32;
 const DIGEST_BYTES = { sha1: 20, sha256: 32, sha512: 64, ed25519: 64 } as const;
 const PARTS = /(\{body\}|\{timestamp\}|\{id\})/;
 
-/** The key in a secret's text, or null when it holds none: an empty key would let everybody sign. */
-export function readKey({ secret }: SignatureScheme, text: string): VerificationKey | null {
-  const { publicKeyPrefix, stripPrefix, encoding } = secret;
-  if (publicKeyPrefix !== undefined && text.startsWith(publicKeyPrefix)) {
-    const raw = decode("base64", text.slice(publicKeyPrefix.length));
-    return raw?.length === ED25519_BYTES ? { kind: "public", key: publicKey(raw) } : null;
-  }
-  const bare =
-    stripPrefix !== undefined && text.startsWith(stripPrefix) ? text.slice(stripPrefix.length) : text;
-  const bytes =
-    encoding === "utf8" ? Buffer.from(bare, "utf8") : decode(encoding, padded(bare, encoding), true);
-  return bytes === null || bytes.length === 0 ? null : { kind: "shared", bytes };
+/** Why no key can verify a request with these headers; null when it may well be signed. */
+export function findSignatureFault(
+  scheme: SignatureScheme,
+  headers: IncomingHttpHeaders,
+): "missing_signature" | "bad_signature" | null {
+  const names = namesOf(scheme, headers);
+  if (names === undefined) return "missing_signature";
+  const items = readItems(scheme, textOf(headers, names.signature));
+  return readSignatures(scheme, items).length === 0 ? "bad_signature" : null;
 }
 
 /**
@@ -65,7 +60,7 @@ export function verifySignature(
   keys: readonly VerificationKey[],
   now: number,
 ): Verification {
-  const names = scheme.headers.find(({ signature }) => textOf(request.headers, signature) !== "");
+  const names = namesOf(scheme, request.headers);
   if (names === undefined) return { kind: "refused", reason: "missing_signature" };
   const items = readItems(scheme, textOf(request.headers, names.signature));
   const id = textOf(request.headers, names.id);
@@ -82,6 +77,13 @@ export function verifySignature(
     if (isSignedBy(key, content, signatures)) return { kind: "verified", keyIndex };
   }
   return { kind: "refused", reason: "bad_signature" };
+}
+
+function namesOf(
+  { headers: names }: SignatureScheme,
+  headers: IncomingHttpHeaders,
+): SignatureScheme["headers"][number] | undefined {
+  return names.find(({ signature }) => textOf(headers, signature) !== "");
 }
 
 interface Item {
@@ -109,7 +111,7 @@ function readSignatures(scheme: SignatureScheme, items: readonly Item[]): GivenS
     if (name !== (scheme.field ?? "")) continue;
     const variant = scheme.variants.find(({ prefix }) => value.startsWith(prefix));
     if (variant === undefined) continue;
-    const bytes = decode(variant.encoding, value.slice(variant.prefix.length), scheme.anyCase);
+    const bytes = decodeStrictly(variant.encoding, value.slice(variant.prefix.length), scheme.anyCase);
     if (bytes?.length === DIGEST_BYTES[variant.algorithm]) {
       signatures.push({ algorithm: variant.algorithm, bytes });
     }
@@ -155,29 +157,9 @@ function verifyEd25519(key: KeyObject, content: readonly (string | Buffer)[], si
   return verify(null, Buffer.concat(content.map(bytesOf)), key, signature);
 }
 
-function publicKey(raw: Buffer): KeyObject {
-  return createPublicKey({
-    format: "jwk",
-    key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") },
-  });
-}
-
 /** Header values are bytes, which Node hands over as one character each. */
 function bytesOf(part: string | Buffer): Buffer {
   return typeof part === "string" ? Buffer.from(part, "latin1") : part;
-}
-
-/** Secrets are also handed out without the padding of base64. */
-function padded(text: string, encoding: "hex" | "base64"): string {
-  const trimmed = text.trim();
-  return encoding === "hex" ? trimmed : trimmed.padEnd(Math.ceil(trimmed.length / 4) * 4, "=");
-}
-
-/** Strict: bytes have one spelling, so that no changed character goes unnoticed. */
-function decode(encoding: "hex" | "base64", text: string, anyCase = false): Buffer | null {
-  const bytes = Buffer.from(text, encoding);
-  const spelled = bytes.toString(encoding);
-  return spelled === (anyCase && encoding === "hex" ? text.toLowerCase() : text) ? bytes : null;
 }
 
 function textOf(headers: IncomingHttpHeaders, name: string | undefined): string {

@@ -12,6 +12,8 @@ interface PoolOptions {
   applicationName: string;
   log: Log;
   statementTimeoutMs?: number;
+  /** How much longer than that an answer is waited for. */
+  answerGraceMs?: number;
   connectionTimeoutMs?: number;
 }
 
@@ -36,7 +38,7 @@ export function createPool(options: PoolOptions): Pool {
     connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
     statement_timeout: statementTimeoutMs,
     // The server's own deadline does not help when the server no longer answers at all.
-    query_timeout: statementTimeoutMs + 5_000,
+    query_timeout: statementTimeoutMs + (options.answerGraceMs ?? 5_000),
     idle_in_transaction_session_timeout: 30_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,

@@ -18,25 +18,28 @@ export interface RejectedRequest {
 
 const UNKNOWN_SOURCE = "00000000-0000-0000-0000-000000000000";
 
+/** How many are kept of each source, and of all unknown addresses together. */
+const KEPT = 1_000;
+
 const INSERT = `
 insert into rejected_requests (
-  source_id, slot, organization_id, rejected_at, kind, endpoint_id, reason, detail, headers, body_bytes, body_sha256
+  source_id, organization_id, rejected_at, kind, endpoint_id, reason, detail, headers, body_bytes, body_sha256
 )
-values (
-  $1, nextval('rejected_request_slot') % 1000, $2, to_timestamp($3::double precision / 1000), $4, $5, $6, $7, $8, $9, $10
-)
-on conflict (source_id, slot) do update set
-  organization_id = excluded.organization_id, rejected_at = excluded.rejected_at, kind = excluded.kind,
-  endpoint_id = excluded.endpoint_id, reason = excluded.reason, detail = excluded.detail, headers = excluded.headers,
-  body_bytes = excluded.body_bytes, body_sha256 = excluded.body_sha256`;
+values ($1, $2, to_timestamp($3::double precision / 1000), $4, $5, $6, $7, $8, $9, $10)`;
 
-/** Writes it into the next of its source's thousand places. Needs the rights of the system jobs. */
+const TRIM = `
+delete from rejected_requests
+where source_id = $1
+  and id <= (select id from rejected_requests where source_id = $1 order by id desc offset $2 limit 1)`;
+
+/** Writes it down and drops what its source has beyond the latest thousand. In a transaction with the rights of the system jobs. */
 export async function insertRejectedRequest(sql: Sql, rejected: RejectedRequest): Promise<void> {
   const { source, rejectedAt, kind, endpointId, reason, detail, headers, bodyBytes, bodySha256 } = rejected;
+  const sourceId = source?.id ?? UNKNOWN_SOURCE;
   await sql.query({
     text: INSERT,
     values: [
-      source?.id ?? UNKNOWN_SOURCE,
+      sourceId,
       source?.organizationId ?? null,
       rejectedAt,
       kind,
@@ -48,4 +51,5 @@ export async function insertRejectedRequest(sql: Sql, rejected: RejectedRequest)
       bodySha256,
     ],
   });
+  await sql.query({ text: TRIM, values: [sourceId, KEPT] });
 }

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { http, type HttpFunction } from "@google-cloud/functions-framework";
 import { getTestServer } from "@google-cloud/functions-framework/testing";
-import { guardRequest } from "../../shared/runtime/guard.ts";
+import { type GuardOptions, guardRequest } from "../../shared/runtime/guard.ts";
 
 export interface ServedFunction {
   url: string;
@@ -11,11 +11,15 @@ export interface ServedFunction {
 }
 
 /** Serves a function through the real framework, guarded as it is in production, on a free port. */
-export async function serveFunction(handler: HttpFunction, maxBodyBytes: number): Promise<ServedFunction> {
+export async function serveFunction(
+  handler: HttpFunction,
+  maxBodyBytes: number,
+  guard: Omit<GuardOptions, "maxBodyBytes"> = {},
+): Promise<ServedFunction> {
   const name = `test-${randomUUID()}`;
   http(name, handler);
   const server = getTestServer(name);
-  server.prependListener("request", (request) => guardRequest(request, { maxBodyBytes }));
+  server.prependListener("request", (request) => guardRequest(request, { ...guard, maxBodyBytes }));
   await listen(server);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -1,10 +1,11 @@
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createAdmission } from "../../functions/webhooks/admission.ts";
 import { readConfig } from "../../functions/webhooks/config.ts";
 import { createContext, type WebhooksContext } from "../../functions/webhooks/context.ts";
 import { createHandler } from "../../functions/webhooks/handler.ts";
-import { BODY_BYTES_MAX } from "../../functions/webhooks/limits.ts";
+import { BODY_BYTES_MAX, LARGE_BODY_MS } from "../../functions/webhooks/limits.ts";
 import type { SourceKind } from "../../shared/event-source.ts";
 import { insertEventSource, insertSourceSecret } from "../../shared/postgres/event-sources.ts";
 import { type Nudge, readNudge } from "../../shared/pubsub/nudge.ts";
@@ -49,7 +50,13 @@ export interface Webhooks {
 
 /** The webhooks function on databases of its own (or those given), with one tenant and a Pub/Sub that takes everything. */
 export async function startWebhooks(
-  options: { databases?: Databases; env?: Record<string, string>; tenant?: Tenant; now?: () => number } = {},
+  options: {
+    databases?: Databases;
+    env?: Record<string, string>;
+    tenant?: Tenant;
+    now?: () => number;
+    largeBodyMs?: number;
+  } = {},
 ): Promise<Webhooks> {
   const own = options.databases === undefined ? await createDatabases() : null;
   const databases = options.databases ?? own;
@@ -64,7 +71,10 @@ export async function startWebhooks(
     ...options.env,
   };
   const context = createContext(readConfig(env), (line) => logLines.push(line), options.now);
-  const served = await serveFunction(createHandler(context), BODY_BYTES_MAX);
+  const served = await serveFunction(createHandler(context), BODY_BYTES_MAX, {
+    admit: createAdmission(context),
+    largeBodyMs: options.largeBodyMs ?? LARGE_BODY_MS,
+  });
   return {
     url: served.url,
     context,

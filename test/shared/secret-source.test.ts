@@ -51,16 +51,49 @@ describe("secret source", () => {
     expect(await secrets.read("env:ONE")).toBe("second");
   });
 
-  it("goes on with the last value, and says so, when it cannot be read again", async () => {
-    expect(await secrets.read("env:ONE")).toBe("first");
+  it("stops at once with one that is gone: a variable or file that is not there any more, or is empty", async () => {
+    await writeFile(join(directory, "hook"), "from a file\n");
+    await writeFile(join(directory, "emptied"), "from a file\n");
+    const references = ["env:ONE", "file:hook", "file:emptied"];
+    for (const reference of references) await secrets.read(reference);
     delete env["ONE"];
+    await rm(join(directory, "hook"));
+    await writeFile(join(directory, "emptied"), "");
     now += 6 * 60_000;
-    expect(await secrets.read("env:ONE")).toBe("first");
-    expect(logged).toHaveLength(1);
-    expect(JSON.stringify(logged)).not.toContain("first");
+    for (const reference of references) {
+      await expect(secrets.read(reference)).rejects.toBeInstanceOf(SecretMissing);
+      await expect(secrets.read(reference)).rejects.toBeInstanceOf(SecretMissing);
+    }
     env["ONE"] = "second";
-    now += 31_000;
     expect(await secrets.read("env:ONE")).toBe("second");
+  });
+
+  it("goes on for an hour with one that cannot be read again, and says so", async () => {
+    // A folder that holds itself cannot be looked into, which says nothing of what is in it.
+    const place = join(directory, "place");
+    await symlink(directory, place);
+    secrets = createSecretSource({
+      env,
+      directory: place,
+      log: (_severity, message, fields) => logged.push({ message, fields }),
+      now: () => now,
+    });
+    await writeFile(join(directory, "hook"), "from a file");
+    expect(await secrets.read("file:hook")).toBe("from a file");
+    await rm(place);
+    await symlink(place, place);
+    now += 6 * 60_000;
+    expect(await secrets.read("file:hook")).toBe("from a file");
+    expect(await secrets.read("file:hook")).toBe("from a file");
+    expect(logged).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain("from a file");
+    now += 50 * 60_000;
+    expect(await secrets.read("file:hook")).toBe("from a file");
+    now += 5 * 60_000;
+    await expect(secrets.read("file:hook")).rejects.toMatchObject({ code: "ELOOP" });
+    await rm(place);
+    await symlink(directory, place);
+    expect(await secrets.read("file:hook")).toBe("from a file");
   });
 
   it("has no secret for an empty or unknown reference, nor for one outside of its folder", async () => {

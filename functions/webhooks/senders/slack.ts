@@ -28,7 +28,10 @@ function describe(request: VerifiedRequest): Delivery {
   };
 }
 
-/** Slash commands and interactions have no name of their own; each is signed with its time. */
+/**
+ * Slash commands and interactions have no name of their own; each is signed with its time. Whatever they are answered, Slack
+ * shows to the person who made them.
+ */
 function describeForm({ headers, bodySha256 }: VerifiedRequest, payload: JsonObject): Delivery {
   const command = textOf(payload["command"]);
   const timestamp = headerOf(headers, "x-slack-request-timestamp") ?? "";
@@ -38,6 +41,7 @@ function describeForm({ headers, bodySha256 }: VerifiedRequest, payload: JsonObj
     action: command ?? textOf(payload["type"]),
     key: `${timestamp}:sha256:${bodySha256.toString("hex")}`,
     contentKey: null,
+    isAnswerShown: true,
   };
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hasMoreValuesThan } from "../../../functions/events/count-values.ts";
+import { hasMoreValuesThan } from "../../../shared/count-values.ts";
 import { payloadTextOf } from "../../../functions/events/payload-text.ts";
 import { TooComplexBody } from "../../../functions/events/too-complex-body.ts";
 import { readEventPayload } from "../../../shared/event-payload.ts";

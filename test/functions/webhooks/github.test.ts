@@ -23,6 +23,15 @@ const stored = (eventId: string | undefined) =>
   listEvents(webhooks.databases.adminDatabaseUrl, "id = $1", [eventId]);
 
 describe("a delivery of GitHub", () => {
+  it("of more values than can be read is kept as it came, under the names its headers have", async () => {
+    const body = `{"action":"opened","lists":[${"[],".repeat(1_500_000)}0]}`;
+    const answer = await deliver(source.url, body, signGithub(SECRET, body, { event: "pull_request" }));
+
+    expect(answer).toMatchObject({ status: 200, body: { outcome: "accepted" } });
+    const [event] = await stored(answer.body.event);
+    expect(event).toMatchObject({ event_type: "github.pull_request", action: null, status: "pending" });
+  });
+
   it("is stored with the bytes that were signed, and told of once", async () => {
     const body = `{"action":"opened", "number": 1,\r\n "title":"Grüße 🎉"}`;
     const headers = signGithub(SECRET, body, { event: "pull_request" });

@@ -35,7 +35,7 @@ export async function listEvents(
 
 export interface StoredRejection {
   source_id: string;
-  slot: number;
+  id: string;
   organization_id: string | null;
   kind: string;
   endpoint_id: string | null;
@@ -48,7 +48,7 @@ export interface StoredRejection {
 
 export async function listRejections(adminDatabaseUrl: string): Promise<StoredRejection[]> {
   return asOwner(adminDatabaseUrl, async (sql) => {
-    const text = "select * from rejected_requests order by rejected_at, slot";
+    const text = "select * from rejected_requests order by rejected_at, id";
     return (await sql.query<StoredRejection>(text)).rows;
   });
 }

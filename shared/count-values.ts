@@ -1,3 +1,9 @@
+/**
+ * Values (members, items, lists) of one payload that is read. Reading costs up to some 200 MB at this bound. A body of 25 MB, the largest
+ * that GitHub sends, may have a value every 25 bytes; GitHub's own have one every 27 to 60.
+ */
+export const PAYLOAD_VALUES_MAX = 1_000_000;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
