@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { SOURCE_CONFIGS } from "./event-source-config.ts";
 import type { SourceKind } from "./event-source.ts";
 
@@ -11,7 +11,10 @@ export interface SecretFormat {
 }
 
 /** `ed25519` keys are public, all others shared. */
-export type VerificationKey = { kind: "shared"; bytes: Buffer } | { kind: "public"; key: KeyObject };
+export interface VerificationKey {
+  kind: "shared" | "public";
+  key: KeyObject;
+}
 
 /** https://github.com/standard-webhooks/standard-webhooks */
 export const STANDARD_SECRET: SecretFormat = {
@@ -41,7 +44,7 @@ export function readSigningKey(format: SecretFormat, text: string): Verification
     stripPrefix !== undefined && text.startsWith(stripPrefix) ? text.slice(stripPrefix.length) : text;
   const bytes =
     encoding === "utf8" ? Buffer.from(bare, "utf8") : decodeStrictly(encoding, padded(bare, encoding), true);
-  return bytes === null || bytes.length === 0 ? null : { kind: "shared", bytes };
+  return bytes === null || bytes.length === 0 ? null : { kind: "shared", key: createSecretKey(bytes) };
 }
 
 /** Strict: bytes have one spelling, so that no changed character goes unnoticed. Hex digits may be large with `anyCase`. */

@@ -7,6 +7,7 @@ import { createPool } from "../../shared/postgres/pool.ts";
 import { createAccessTokens } from "../../shared/pubsub/access-token.ts";
 import { createPublisher } from "../../shared/pubsub/publisher.ts";
 import { createRateLimiter, type RateLimiter } from "../../shared/rate-limit.ts";
+import type { VerificationKey } from "../../shared/signing-secret.ts";
 import { createSecretSource, type SecretSource } from "../../shared/secret-source.ts";
 import type { WebhooksConfig } from "./config.ts";
 import { createSources, type Sources } from "./find-source.ts";
@@ -19,6 +20,8 @@ import { createSecretTouches, type SecretTouches } from "./touch-secrets.ts";
 export interface WebhooksContext {
   sources: Sources;
   secrets: SecretSource;
+  /** Keys that were read from secrets, by format and text. */
+  keys: Map<string, VerificationKey>;
   inflater: Inflater;
   oidc: OidcVerifier;
   limiter: RateLimiter;
@@ -88,6 +91,7 @@ export function createContext(
       log,
       now,
     }),
+    keys: new Map(),
     inflater: createInflater(),
     oidc: createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now }),
     limiter: createRateLimiter({ perSecond, burst: 2 * perSecond, now }),

@@ -6,7 +6,17 @@ import { noteUnread } from "./note-rejection.ts";
 import { takeDelivery } from "./take-delivery.ts";
 
 export function createHandler(context: WebhooksContext): HttpFunction {
-  const handle = httpHandler(context, (request) => takeDelivery(context, request));
+  let open = 0;
+  const handle = httpHandler(context, async (request) => {
+    open += 1;
+    try {
+      return await takeDelivery(context, request);
+    } finally {
+      open -= 1;
+      // The platform may take the CPU away once nothing is being answered, so the last request out waits for Pub/Sub.
+      if (open === 0) await context.nudges.settled();
+    }
+  });
   return (request, response): unknown => {
     const { tooLarge = false, crowdedOut = false, receivedBytes = 0 } = guardOf(request) ?? {};
     if (tooLarge) void noteUnread(context, request.path, "too_large", receivedBytes);

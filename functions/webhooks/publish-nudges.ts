@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createBatches } from "../../shared/batches.ts";
 import { setBounded } from "../../shared/bounded-map.ts";
 import type { CircuitBreaker } from "../../shared/circuit-breaker.ts";
@@ -11,10 +12,12 @@ export interface Nudges {
   announce: (id: string) => void;
   /** Takes that back: it was not stored. */
   withdraw: (id: string) => void;
-  /** Resolves when it is published, or after `waitMs`; never rejects. */
-  send: (nudge: Nudge) => Promise<void>;
+  /** Starts to publish it. */
+  send: (nudge: Nudge) => void;
   /** The same, unless this instance has told of the event a moment ago. */
-  sendAgain: (nudge: Nudge) => Promise<void>;
+  sendAgain: (nudge: Nudge) => void;
+  /** Resolves when all that was started is published or failed, or after `waitMs`; never rejects. */
+  settled: () => Promise<void>;
   /** Waits for what is under way. */
   close: () => Promise<void>;
 }
@@ -72,23 +75,15 @@ export function createNudges(options: NudgesOptions): Nudges {
     return nudges.map(() => true);
   }
 
-  async function send(nudge: Nudge): Promise<void> {
+  function send(nudge: Nudge): void {
     setBounded(told, nudge.id, now(), TOLD_MAX);
     const added = batches.add(topic, nudge, 0);
     if (added === null) {
       told.delete(nudge.id);
       return;
     }
-    const done = settle(added);
+    const done = settle(added).finally(() => underWay.delete(done));
     underWay.add(done);
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      void done.finally(() => {
-        underWay.delete(done);
-        clearTimeout(timer);
-        resolve();
-      });
-    });
   }
 
   async function settle(added: Promise<true>): Promise<void> {
@@ -99,14 +94,25 @@ export function createNudges(options: NudgesOptions): Nudges {
     }
   }
 
+  async function settled(): Promise<void> {
+    if (underWay.size === 0) return;
+    const timeout = new AbortController();
+    await Promise.race([
+      Promise.all(underWay),
+      sleep(waitMs, undefined, { signal: timeout.signal }).catch(() => {}),
+    ]);
+    timeout.abort();
+  }
+
   return {
     announce: (id) => setBounded(told, id, now(), TOLD_MAX),
     withdraw: (id) => told.delete(id),
     send,
-    async sendAgain(nudge) {
+    sendAgain(nudge) {
       const at = told.get(nudge.id);
-      if (at === undefined || now() - at >= TOLD_MS) await send(nudge);
+      if (at === undefined || now() - at >= TOLD_MS) send(nudge);
     },
+    settled,
     async close() {
       await Promise.all(underWay);
     },

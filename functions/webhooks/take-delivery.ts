@@ -68,7 +68,7 @@ export async function takeDelivery(context: WebhooksContext, request: HttpReques
   });
   const outcome = await store(context, source.organization_id, row);
   if (outcome.kind === "refused") throw refuse("not_storable", { detail: `SQLSTATE ${outcome.sqlState}` });
-  const reply = await answer(context, request, source.organization_id, row, outcome);
+  const reply = answer(context, request, source.organization_id, row, outcome);
   return delivery.isAnswerShown === true ? EMPTY : reply;
 }
 
@@ -94,19 +94,19 @@ async function store(
 }
 
 /** Tells the workers, now that it is stored, and then the sender. */
-async function answer(
+function answer(
   context: WebhooksContext,
   request: HttpRequest,
   organizationId: string,
   row: IntakeRow,
   outcome: Exclude<StoreOutcome, { kind: "refused" }>,
-): Promise<Reply> {
+): Reply {
   const repeated = outcome.kind === "duplicate" ? outcome.event : undefined;
   const id = repeated?.id ?? row.id;
   request.note({ event_id: id, event_type: row.event_type, outcome: outcome.kind });
   const receivedAt = repeated?.received_at ?? row.received_at;
   const nudge = { kind: "event", organizationId, id, receivedAt } as const;
-  if (outcome.kind === "accepted" || repeated?.is_resumed === true) await context.nudges.send(nudge);
-  else if (repeated?.is_stuck === true) await context.nudges.sendAgain(nudge);
+  if (outcome.kind === "accepted" || repeated?.is_resumed === true) context.nudges.send(nudge);
+  else if (repeated?.is_stuck === true) context.nudges.sendAgain(nudge);
   return { status: 200, body: { event: id, outcome: outcome.kind } };
 }

@@ -1,3 +1,4 @@
+import { setBounded } from "../../shared/bounded-map.ts";
 import type { HttpRequest } from "../../shared/http.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import type { EventSource, SourceSecret } from "../../shared/postgres/event-sources.ts";
@@ -19,11 +20,15 @@ export interface VerifyContext {
   sources: Sources;
   secrets: SecretSource;
   inflater: Inflater;
+  /** Keys that were read from secrets, by format and text. */
+  keys: Map<string, VerificationKey>;
   /** How often it is said that a secret is of no use, by reference. */
   complaints: RateLimiter;
   log: Log;
   now: () => number;
 }
+
+const KEYS_MAX = 1_000;
 
 /**
  * Proves a request by a signature of one of its source's secrets over the bytes that came, or, where they came as gzip,
@@ -67,7 +72,7 @@ async function readKeys(
   for (const { id, reference, not_after: notAfter } of secrets) {
     if (notAfter !== null && notAfter <= context.now()) continue;
     const text = await readSecret(context, reference);
-    const key = text === null ? null : readSigningKey(scheme.secret, text);
+    const key = text === null ? null : keyOf(context, scheme, text);
     if (text !== null && key === null && context.complaints.take(reference) === 0)
       context.log("ERROR", "a secret is not of the form this source needs", { reference });
     if (text === null || key === null) {
@@ -79,6 +84,16 @@ async function readKeys(
     known.texts.push(text);
   }
   return known;
+}
+
+/** Made once for each secret: that takes as long as to verify with it. */
+function keyOf({ keys }: VerifyContext, { secret }: SignatureScheme, text: string): VerificationKey | null {
+  const name = JSON.stringify([secret, text]);
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const key = readSigningKey(secret, text);
+  if (key !== null) setBounded(keys, name, key, KEYS_MAX);
+  return key;
 }
 
 async function readSecret({ secrets, log }: VerifyContext, reference: string): Promise<string | null> {

@@ -141,13 +141,13 @@ function isSignedBy(
   return signatures.some(({ algorithm, bytes }) => {
     if (algorithm === "ed25519") return key.kind === "public" && verifyEd25519(key.key, content, bytes);
     if (key.kind === "public") return false;
-    const digest = digests.get(algorithm) ?? hmac(algorithm, key.bytes, content);
+    const digest = digests.get(algorithm) ?? hmac(algorithm, key.key, content);
     digests.set(algorithm, digest);
     return timingSafeEqual(digest, bytes);
   });
 }
 
-function hmac(algorithm: string, key: Buffer, content: readonly (string | Buffer)[]): Buffer {
+function hmac(algorithm: string, key: KeyObject, content: readonly (string | Buffer)[]): Buffer {
   const digest = createHmac(algorithm, key);
   for (const part of content) digest.update(bytesOf(part));
   return digest.digest();

@@ -67,7 +67,7 @@ export async function startWebhookFunctions(): Promise<WebhookFunctions> {
     };
     const webhooks = await start("webhooks", env);
     const events = await start("events", env);
-    const noOp = await start("no-op", {}, "test/bench/no-op/index.ts");
+    const noOp = await start("plain-no-op", {}, "test/bench/plain-no-op/index.ts");
     const endpointId = await createGithubSource(admin, organizationId, "env:BENCH_SECRET");
     return {
       webhookUrl: `${webhooks.url}/github/${endpointId}`,
