@@ -8,6 +8,10 @@ interface BatchesOptions<Item, Outcome> {
   /** Handles items of one key and answers one outcome each, in order; what it throws is thrown to every caller. */
   run: (key: string, items: readonly Item[]) => Promise<readonly Outcome[]>;
   inFlightMax: number;
+  /** Of one key; no bound of its own when left out. With 1, batches are larger and a slow key holds up itself alone. */
+  inFlightOfKeyMax?: number;
+  /** How long after a batch its place stays taken, so that the next one is larger; 0 by default. */
+  pauseMs?: number;
   batchItemsMax: number;
   batchBytesMax: number;
   queuedItemsMax: number;
@@ -24,13 +28,14 @@ interface Waiting<Item, Outcome> {
 }
 
 /**
- * Greedy, without timers: a batch leaves as soon as fewer than `inFlightMax` are on their way and takes what has come in
+ * Greedy: a batch leaves as soon as fewer than `inFlightMax` are on their way and takes what has come in
  * meanwhile, so a lone caller waits for nothing and a crowd shares the work. Keys take turns.
  */
 export function createBatches<Item, Outcome>(options: BatchesOptions<Item, Outcome>): Batches<Item, Outcome> {
   const waiting = new Map<string, Waiting<Item, Outcome>[]>();
   let queued = 0;
   let queuedBytes = 0;
+  const inFlightOf = new Map<string, number>();
   let inFlight = 0;
   let scheduled = false;
 
@@ -39,11 +44,15 @@ export function createBatches<Item, Outcome>(options: BatchesOptions<Item, Outco
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
+      let sent = false;
       for (const key of Array.from(waiting.keys())) {
         if (inFlight >= options.inFlightMax) break;
+        if ((inFlightOf.get(key) ?? 0) >= (options.inFlightOfKeyMax ?? Infinity)) continue;
         void send(key, take(key));
+        sent = true;
       }
-      schedule();
+      // What could not leave does so when a batch of its key has ended.
+      if (sent) schedule();
     });
   }
 
@@ -66,6 +75,7 @@ export function createBatches<Item, Outcome>(options: BatchesOptions<Item, Outco
 
   async function send(key: string, batch: readonly Waiting<Item, Outcome>[]): Promise<void> {
     inFlight += 1;
+    inFlightOf.set(key, (inFlightOf.get(key) ?? 0) + 1);
     try {
       const outcomes = await options.run(
         key,
@@ -79,7 +89,15 @@ export function createBatches<Item, Outcome>(options: BatchesOptions<Item, Outco
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
+    if (options.pauseMs === undefined) leave(key);
+    else setTimeout(leave, options.pauseMs, key);
+  }
+
+  function leave(key: string): void {
     inFlight -= 1;
+    const left = (inFlightOf.get(key) ?? 0) - 1;
+    if (left > 0) inFlightOf.set(key, left);
+    else inFlightOf.delete(key);
     schedule();
   }
 

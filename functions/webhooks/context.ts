@@ -37,7 +37,8 @@ export interface WebhooksContext {
   close: () => Promise<void>;
 }
 
-const WRITES_IN_FLIGHT = 2;
+const WRITES_IN_FLIGHT = 4;
+const WRITES_IN_FLIGHT_OF_ONE = 1;
 const BATCH_EVENTS_MAX = 200;
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const QUEUED_EVENTS_MAX = 20_000;
@@ -64,6 +65,7 @@ export function createContext(
   const batches = createBatches({
     run: createStore(pool),
     inFlightMax: WRITES_IN_FLIGHT,
+    inFlightOfKeyMax: WRITES_IN_FLIGHT_OF_ONE,
     batchItemsMax: BATCH_EVENTS_MAX,
     batchBytesMax: BATCH_BYTES_MAX,
     queuedItemsMax: QUEUED_EVENTS_MAX,

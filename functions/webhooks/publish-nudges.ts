@@ -32,8 +32,9 @@ interface NudgesOptions {
   now: () => number;
 }
 
-/** Few, so that what comes in meanwhile shares the next request: each costs more than the insert of an event. */
-const PUBLISHES_IN_FLIGHT = 2;
+/** One at a time and not too often, so that what comes in meanwhile shares the next: each costs as much as several events. */
+const PUBLISHES_IN_FLIGHT = 1;
+const PUBLISH_PAUSE_MS = 10;
 const PUBLISH_TIMEOUT_MS = 5_000;
 const TOLD_MS = 30_000;
 const TOLD_MAX = 20_000;
@@ -46,6 +47,7 @@ export function createNudges(options: NudgesOptions): Nudges {
   const batches = createBatches<Nudge, true>({
     run: publish,
     inFlightMax: PUBLISHES_IN_FLIGHT,
+    pauseMs: PUBLISH_PAUSE_MS,
     batchItemsMax: 1_000,
     batchBytesMax: Infinity,
     queuedItemsMax: 20_000,

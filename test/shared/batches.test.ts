@@ -15,7 +15,13 @@ interface Held {
 
 /** Batches whose work ends when the test says so; an item's outcome is its double. */
 function makeHeld(
-  options: { batchItemsMax?: number; queuedItemsMax?: number; inFlightMax?: number } = {},
+  options: {
+    batchItemsMax?: number;
+    queuedItemsMax?: number;
+    inFlightMax?: number;
+    inFlightOfKeyMax?: number;
+    pauseMs?: number;
+  } = {},
 ): Held {
   const runs: Held["runs"] = [];
   const batches = createBatches<number, number>({
@@ -29,6 +35,8 @@ function makeHeld(
         });
       }),
     inFlightMax: options.inFlightMax ?? 1,
+    ...(options.inFlightOfKeyMax === undefined ? {} : { inFlightOfKeyMax: options.inFlightOfKeyMax }),
+    ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
     batchItemsMax: options.batchItemsMax ?? 100,
     batchBytesMax: 1_000,
     queuedItemsMax: options.queuedItemsMax ?? 100,
@@ -116,5 +124,38 @@ describe("batches", () => {
     await turn();
     runs[0]?.finish([2]);
     expect((await both).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  });
+
+  it("lets only so many batches of one key be on their way, and those of other keys beside them", async () => {
+    const { add, runs } = makeHeld({ inFlightMax: 4, inFlightOfKeyMax: 1 });
+    const first = add("a", 1, 1);
+    await turn();
+    const others = [add("a", 2, 1), add("a", 3, 1), add("b", 4, 1)];
+    await turn();
+    expect(runs.map(({ key, items }) => [key, ...items])).toEqual([
+      ["a", 1],
+      ["b", 4],
+    ]);
+    runs[0]?.finish();
+    await turn();
+    expect(runs[2]?.items).toEqual([2, 3]);
+    for (const run of runs) run.finish();
+    expect(await Promise.all([first, ...others])).toEqual([2, 4, 6, 8]);
+  });
+
+  it("keeps a batch's place for a while where that is asked for, so that the next one is larger", async () => {
+    const { add, runs } = makeHeld({ pauseMs: 20 });
+    const first = add("a", 1, 1);
+    await turn();
+    runs[0]?.finish();
+    expect(await first).toBe(2);
+    const others = [add("a", 2, 1)];
+    await turn();
+    expect(runs).toHaveLength(1);
+    others.push(add("a", 3, 1));
+    while (runs.length < 2) await turn();
+    expect(runs[1]?.items).toEqual([2, 3]);
+    runs[1]?.finish();
+    expect(await Promise.all(others)).toEqual([4, 6]);
   });
 });

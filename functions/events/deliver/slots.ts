@@ -1,5 +1,5 @@
 /** Whose work it is: bounds hold for each group, and within it for each key. */
-export interface SlotOwner {
+interface SlotOwner {
   group: string;
   key: string;
 }

@@ -13,7 +13,7 @@ export type Gap = ReconcileState["gaps"][number];
 /** An event that is not here, with what GitHub has tried; at least one attempt, newest first. */
 export type OpenDelivery = ReconcileState["open"][number];
 
-export const ATTEMPTS_KEPT = 6;
+const ATTEMPTS_KEPT = 6;
 export const GAPS_MAX = 10;
 
 const time = z.number();
