@@ -16,6 +16,12 @@ import {
   BODY_BYTES_MAX as INSIGHTS_BODY_BYTES_MAX,
   createHandler as createInsightsHandler,
 } from "../functions/insights/handler.ts";
+import { readConfig as readPatternsConfig } from "../functions/patterns/config.ts";
+import { createContext as createPatternsContext } from "../functions/patterns/context.ts";
+import {
+  BODY_BYTES_MAX as PATTERNS_BODY_BYTES_MAX,
+  createHandler as createPatternsHandler,
+} from "../functions/patterns/handler.ts";
 import { createAdmission } from "../functions/webhooks/admission.ts";
 import { readConfig as readWebhooksConfig } from "../functions/webhooks/config.ts";
 import { createContext as createWebhooksContext } from "../functions/webhooks/context.ts";
@@ -68,6 +74,14 @@ const FUNCTIONS: readonly FunctionEntry[] = [
     open: (env, writeLog) => {
       const context = createEventsContext(readEventsConfig(env), writeLog);
       return { handler: createEventsHandler(context), close: context.close };
+    },
+  },
+  {
+    prefix: "/patterns",
+    maxBodyBytes: PATTERNS_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createPatternsContext(readPatternsConfig(env), writeLog);
+      return { handler: createPatternsHandler(context), close: context.close };
     },
   },
 ];

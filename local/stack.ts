@@ -12,6 +12,7 @@ import { type ScheduledCall, startScheduler } from "./scheduler.ts";
 import { ensureTenant } from "./tenant.ts";
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 export interface Stack {
   connection: ConnectionFile;
@@ -111,6 +112,8 @@ function scheduledCalls(url: string, apiKey: string, messaging: Messaging): Sche
     },
     { url: `${url}/events/sweep`, everyMs: MINUTE_MS, headers: messaging.callHeaders },
     { url: `${url}/events/reconcile`, everyMs: 10 * MINUTE_MS, headers: messaging.callHeaders },
+    { url: `${url}/patterns/run`, everyMs: HOUR_MS, headers: messaging.callHeaders },
+    { url: `${url}/patterns/run?mode=full`, everyMs: 24 * HOUR_MS, headers: messaging.callHeaders },
   ];
 }
 

@@ -346,6 +346,62 @@ BEGIN ATOMIC
    WHERE ((s.endpoint_id)::text = find_event_source.wanted_endpoint);
 END;
 
+CREATE OR REPLACE FUNCTION public.mark_changed_execution()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into pattern_dirty_days (organization_id, day)
+  values (old.organization_id, (old.timestamp at time zone 'UTC')::date),
+    (new.organization_id, (new.timestamp at time zone 'UTC')::date);
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.mark_deleted_executions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into pattern_dirty_days (organization_id, day)
+  select distinct organization_id, (timestamp at time zone 'UTC')::date from deleted where status <> 'pending';
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.mark_pattern_days_dirty(organization uuid, first_day date, last_day date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if last_day - first_day > 4000 then
+    raise exception 'at most 4000 days are marked at once' using errcode = 'invalid_parameter_value';
+  end if;
+  insert into pattern_dirty_days (organization_id, day)
+  select organization, first_day + n from generate_series(0, last_day - first_day) as n;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.oldest_transaction_start()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when bool_or(query = '<insufficient privilege>') then null
+    else least(clock_timestamp(), min(xact_start))
+  end
+  from pg_stat_activity
+  where datname = current_database() and backend_type not in ('autovacuum worker', 'walsender')
+$function$;
+
 CREATE OR REPLACE FUNCTION public.process_pending_deliveries(deliveries_max integer)
  RETURNS TABLE(organization_id uuid, id uuid, event_received_at timestamp with time zone)
  LANGUAGE sql
@@ -397,7 +453,46 @@ CREATE OR REPLACE FUNCTION public.refresh_daily_command_stats()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
-  refresh materialized view concurrently daily_command_stats;
+  delete from daily_command_stats;
+  insert into daily_command_stats
+  select
+    organization_id,
+    (timestamp at time zone 'UTC')::date as day,
+    command_base,
+    count(*),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'timeout'),
+    avg(total_tokens),
+    sum(total_tokens),
+    sum(cached_tokens),
+    sum(cost_usd),
+    count(*) filter (where cost_basis = 'unpriced'),
+    sum(cache_savings_usd)
+  from command_executions
+  where status <> 'pending'
+  group by organization_id, day, command_base;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.summarize_updated_executions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET lock_timeout TO '200ms'
+AS $function$
+declare
+  partition_index regclass;
+begin
+  for partition_index in
+    select inhrelid::regclass from pg_inherits where inhparent = 'idx_command_executions_updated_at'::regclass
+  loop
+    begin
+      perform brin_summarize_new_values(partition_index);
+    exception when lock_not_available or undefined_table or undefined_object then
+      null;
+    end;
+  end loop;
 end
 $function$;
 
@@ -523,10 +618,27 @@ create table command_patterns (
   failure_patterns jsonb not null default '{}'::jsonb,
   last_updated timestamp with time zone not null default CURRENT_TIMESTAMP,
   sample_size integer not null default 0,
+  window_30d jsonb not null default '{}'::jsonb,
   constraint command_patterns_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint command_patterns_organization_id_pattern_signature_key UNIQUE (organization_id, pattern_signature),
   constraint command_patterns_pkey PRIMARY KEY (id),
   constraint command_patterns_sample_size_check CHECK ((sample_size >= 0))
+) with (toast_tuple_target=8160);
+
+create table daily_command_stats (
+  organization_id uuid not null,
+  day date not null,
+  command_base character varying(100) not null,
+  execution_count bigint not null,
+  failed_count bigint not null,
+  timeout_count bigint not null,
+  avg_tokens numeric,
+  total_tokens numeric,
+  cached_tokens numeric,
+  total_cost numeric,
+  unpriced_count bigint not null,
+  total_cache_savings numeric,
+  constraint daily_command_stats_pkey PRIMARY KEY (organization_id, day, command_base)
 );
 
 create table deployment_events (
@@ -831,6 +943,61 @@ create table organizations (
   constraint organizations_slug_key UNIQUE (slug)
 );
 
+create table pattern_daily_rollups (
+  organization_id uuid not null,
+  day date not null,
+  pattern_signature character varying(500) not null,
+  command_base character varying(100) not null,
+  execution_count bigint not null,
+  failed_count bigint not null,
+  timeout_count bigint not null,
+  measured_count bigint not null,
+  total_tokens numeric not null,
+  input_tokens numeric not null,
+  output_tokens numeric not null,
+  cached_tokens numeric not null,
+  cache_write_5m_tokens numeric not null,
+  cache_write_1h_tokens numeric not null,
+  lost_tokens numeric not null,
+  priced_count bigint not null,
+  unpriced_count bigint not null,
+  cost_usd numeric not null,
+  lost_cost_usd numeric not null,
+  saving_count bigint not null,
+  cache_savings_usd numeric not null,
+  timed_count bigint not null,
+  execution_time_ms numeric not null,
+  tokens_sketch bytea not null,
+  cost_sketch bytea not null,
+  time_sketch bytea not null,
+  cache_rate_sketch bytea not null,
+  failure_classes jsonb not null,
+  constraint pattern_daily_rollups_check CHECK (((failed_count + timeout_count) <= execution_count)),
+  constraint pattern_daily_rollups_check1 CHECK (((measured_count <= execution_count) AND (priced_count <= execution_count) AND (timed_count <= execution_count))),
+  constraint pattern_daily_rollups_execution_count_check CHECK ((execution_count > 0)),
+  constraint pattern_daily_rollups_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint pattern_daily_rollups_pkey PRIMARY KEY (organization_id, day, pattern_signature)
+);
+
+create table pattern_dirty_days (
+  id bigint not null generated always as identity,
+  organization_id uuid,
+  day date not null,
+  constraint pattern_dirty_days_pkey PRIMARY KEY (id)
+);
+
+create table pattern_state (
+  only_row boolean not null default true,
+  server text not null,
+  seen pg_snapshot not null,
+  unseen_since timestamp with time zone not null,
+  window_first_day date not null,
+  window_is_stale boolean not null,
+  months_to_recount date[] not null,
+  constraint pattern_state_only_row_check CHECK (only_row),
+  constraint pattern_state_pkey PRIMARY KEY (only_row)
+);
+
 create table project_repositories (
   organization_id uuid not null,
   project_id uuid not null,
@@ -1031,23 +1198,6 @@ create table users (
   constraint users_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying, 'viewer'::character varying])::text[])))
 );
 
-create materialized view daily_command_stats as
- SELECT organization_id,
-    (("timestamp" AT TIME ZONE 'UTC'::text))::date AS day,
-    command_base,
-    count(*) AS execution_count,
-    count(*) FILTER (WHERE ((status)::text = 'failed'::text)) AS failed_count,
-    count(*) FILTER (WHERE ((status)::text = 'timeout'::text)) AS timeout_count,
-    avg(total_tokens) AS avg_tokens,
-    sum(total_tokens) AS total_tokens,
-    sum(cached_tokens) AS cached_tokens,
-    sum(cost_usd) AS total_cost,
-    count(*) FILTER (WHERE ((cost_basis)::text = 'unpriced'::text)) AS unpriced_count,
-    sum(cache_savings_usd) AS total_cache_savings
-   FROM command_executions
-  WHERE ((status)::text <> 'pending'::text)
-  GROUP BY organization_id, ((("timestamp" AT TIME ZONE 'UTC'::text))::date), command_base;
-
 create view organization_daily_command_stats with (security_barrier=true) as
  SELECT organization_id,
     day,
@@ -1084,11 +1234,11 @@ CREATE INDEX idx_command_args_gin ON ONLY public.command_executions USING gin (c
 
 CREATE INDEX idx_command_base ON ONLY public.command_executions USING btree (organization_id, command_base, "timestamp" DESC);
 
+CREATE INDEX idx_command_executions_updated_at ON ONLY public.command_executions USING brin (updated_at) WITH (pages_per_range='32');
+
 CREATE INDEX idx_command_features_gin ON ONLY public.command_executions USING gin (command_features jsonb_path_ops) WITH (fastupdate='on', gin_pending_list_limit='1024');
 
 CREATE INDEX idx_command_patterns_base ON public.command_patterns USING btree (organization_id, command_base);
-
-CREATE UNIQUE INDEX idx_daily_command_stats ON public.daily_command_stats USING btree (organization_id, day, command_base);
 
 CREATE INDEX idx_deployment_events_deployment ON ONLY public.deployment_events USING btree (organization_id, provider, deployment_id);
 
@@ -1136,6 +1286,8 @@ CREATE INDEX idx_linear_events_team ON ONLY public.linear_events USING btree (or
 
 CREATE INDEX idx_linear_events_type ON ONLY public.linear_events USING btree (organization_id, type, action, received_at DESC);
 
+CREATE INDEX idx_pattern_daily_rollups_day ON public.pattern_daily_rollups USING btree (day);
+
 CREATE INDEX idx_project_repositories_repository ON public.project_repositories USING btree (organization_id, repository_id);
 
 CREATE INDEX idx_repositories_full_name ON public.repositories USING btree (organization_id, full_name);
@@ -1160,6 +1312,10 @@ CREATE INDEX idx_users_created_at ON public.users USING btree (created_at);
 
 CREATE INDEX idx_users_oauth ON public.users USING btree (oauth_provider, oauth_id) WHERE (oauth_id IS NOT NULL);
 
+CREATE TRIGGER mark_changed_execution AFTER UPDATE ON public.command_executions FOR EACH ROW WHEN (((old.status)::text <> 'pending'::text)) EXECUTE FUNCTION mark_changed_execution();
+
+CREATE TRIGGER mark_deleted_executions AFTER DELETE ON public.command_executions REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION mark_deleted_executions();
+
 CREATE TRIGGER update_event_sources_updated_at BEFORE UPDATE ON public.event_sources FOR EACH ROW EXECUTE FUNCTION update_updated_at_column();
 
 CREATE TRIGGER update_event_types_updated_at BEFORE UPDATE ON public.event_types FOR EACH ROW EXECUTE FUNCTION update_updated_at_column();
@@ -1177,6 +1333,8 @@ alter table audit_logs enable row level security;
 alter table command_executions enable row level security;
 
 alter table command_patterns enable row level security;
+
+alter table daily_command_stats enable row level security;
 
 alter table deployment_events enable row level security;
 
@@ -1207,6 +1365,12 @@ alter table ingest_keys enable row level security;
 alter table linear_events enable row level security;
 
 alter table organizations enable row level security;
+
+alter table pattern_daily_rollups enable row level security;
+
+alter table pattern_dirty_days enable row level security;
+
+alter table pattern_state enable row level security;
 
 alter table project_repositories enable row level security;
 
@@ -1245,6 +1409,10 @@ create policy tenant_reads on command_executions as permissive for select to net
 create policy system_jobs on command_patterns as permissive for all to netra_system using true with check true;
 
 create policy tenant_isolation on command_patterns as permissive for all to netra_app using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
+
+create policy system_jobs on daily_command_stats as permissive for all to netra_system using true with check true;
+
+create policy tenant_isolation on daily_command_stats as permissive for select to netra_app using (organization_id = current_organization_id());
 
 create policy system_jobs on deployment_events as permissive for all to netra_system using true with check true;
 
@@ -1304,6 +1472,16 @@ create policy system_jobs on organizations as permissive for select to netra_sys
 
 create policy tenant_isolation on organizations as permissive for select to netra_app using (id = current_organization_id());
 
+create policy system_jobs on pattern_daily_rollups as permissive for all to netra_system using true with check true;
+
+create policy tenant_isolation on pattern_daily_rollups as permissive for select to netra_app using (organization_id = current_organization_id());
+
+create policy system_jobs on pattern_dirty_days as permissive for all to netra_system using true with check true;
+
+create policy tenant_isolation on pattern_dirty_days as permissive for select to netra_app using (organization_id = current_organization_id());
+
+create policy system_jobs on pattern_state as permissive for all to netra_system using true with check true;
+
 create policy system_jobs on project_repositories as permissive for all to netra_system using true with check true;
 
 create policy tenant_isolation on project_repositories as permissive for all to netra_app using (organization_id = current_organization_id()) with check (organization_id = current_organization_id());
@@ -1358,7 +1536,7 @@ grant delete, insert, select, update on command_patterns to netra_system;
 
 grant select on command_patterns to netra_app;
 
-grant select on daily_command_stats to netra_system;
+grant delete, insert, select, update on daily_command_stats to netra_system;
 
 grant delete, select, update on deployment_events to netra_system;
 
@@ -1419,6 +1597,14 @@ grant select on organization_daily_command_stats to netra_app;
 grant select on organizations to netra_app;
 
 grant select on organizations to netra_system;
+
+grant delete, insert, select, update on pattern_daily_rollups to netra_system;
+
+grant select on pattern_daily_rollups to netra_app;
+
+grant delete, insert, select on pattern_dirty_days to netra_system;
+
+grant delete, insert, select, update on pattern_state to netra_system;
 
 grant delete, select, update on project_repositories to netra_system;
 
@@ -1488,10 +1674,16 @@ grant execute on function find_api_key(hash bytea) to netra_app;
 
 grant execute on function find_event_source(wanted_endpoint text) to netra_app;
 
+grant execute on function mark_pattern_days_dirty(organization uuid, first_day date, last_day date) to netra_system;
+
+grant execute on function oldest_transaction_start() to netra_system;
+
 grant execute on function process_pending_deliveries(deliveries_max integer) to netra_system;
 
 grant execute on function process_pending_events(events_max integer) to netra_system;
 
 grant execute on function refresh_daily_command_stats() to netra_system;
+
+grant execute on function summarize_updated_executions() to netra_system;
 
 grant execute on function update_updated_at_column() to public;

@@ -13,6 +13,7 @@ drop table pattern_dirty_days;
 drop table pattern_state;
 drop table pattern_daily_rollups;
 alter table command_patterns drop column window_30d;
+alter table command_patterns reset (toast_tuple_target);
 
 drop function refresh_daily_command_stats();
 drop view organization_daily_command_stats;
