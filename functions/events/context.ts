@@ -17,6 +17,7 @@ import { createSweeper, type Sweeper } from "./sweep.ts";
 import {
   BATCH_EVENTS_MAX,
   BATCHES_IN_FLIGHT_MAX,
+  BATCHES_IN_FLIGHT_OF_ONE_MAX,
   QUEUED_EVENTS_MAX,
   QUEUED_EVENTS_OF_ONE_MAX,
 } from "./limits.ts";
@@ -71,6 +72,7 @@ export function createContext(
   const batches = createBatches<EventKey, EventOutcome>({
     run: processor.process,
     inFlightMax: BATCHES_IN_FLIGHT_MAX,
+    inFlightOfKeyMax: BATCHES_IN_FLIGHT_OF_ONE_MAX,
     batchItemsMax: BATCH_EVENTS_MAX,
     // A nudge says nothing of its event's size: the claim bounds what is read at once.
     batchBytesMax: BATCH_EVENTS_MAX,
