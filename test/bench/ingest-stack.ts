@@ -46,7 +46,7 @@ export async function startIngestStack(): Promise<IngestStack> {
       NETRA_REQUESTS_PER_SECOND: "1000000",
     });
     undo.push(() => ingest.end("SIGTERM"));
-    const noOp = await startFunctionProcess("no-op", {}, "test/bench/no-op/index.ts");
+    const noOp = await startFunctionProcess("no-op", {}, { source: "test/bench/no-op/index.ts" });
     undo.push(() => noOp.end("SIGKILL"));
     const admin = new Client({ connectionString: adminDatabaseUrl });
     await admin.connect();

@@ -3,19 +3,26 @@ import { parseArgs } from "node:util";
 import { benchIngest } from "./ingest.ts";
 import { benchPrediction } from "./prediction.ts";
 import { benchPatterns } from "./patterns.ts";
+import { benchSoak } from "./soak.ts";
 import { benchWebhooks } from "./webhooks.ts";
 import { type BenchResult, toJson, toTable } from "./report.ts";
 
 /**
- * `npm run bench -- NAME [--json] [--file PATH]`: runs one benchmark; progress and the table go to stderr, the JSON line to
- * stdout. The file is for benchmarks over data.
+ * `npm run bench -- NAME [--json] [--file PATH] [--minutes N]`: runs one benchmark; progress and the table go to stderr, the
+ * JSON line to stdout. The file is for benchmarks over data, the minutes are for those that go on as long as they are told.
  */
+interface BenchOptions {
+  file?: string;
+  minutes?: number;
+}
+
 const BENCHES: Readonly<
-  Record<string, (progress: (line: string) => void, file?: string) => Promise<BenchResult[]>>
+  Record<string, (progress: (line: string) => void, options: BenchOptions) => Promise<BenchResult[]>>
 > = {
   ingest: benchIngest,
-  prediction: benchPrediction,
+  prediction: (progress, { file }) => benchPrediction(progress, file),
   patterns: benchPatterns,
+  soak: benchSoak,
   webhooks: benchWebhooks,
 };
 
@@ -24,6 +31,7 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     file: { type: "string" },
+    minutes: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -31,7 +39,7 @@ const [name = ""] = positionals;
 const bench = BENCHES[name];
 if (values.help || bench === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--file PATH]\nnames: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--json] [--file PATH] [--minutes N]\nnames: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(values.help ? 0 : 2);
 }
@@ -39,7 +47,15 @@ if (values.file !== undefined && !existsSync(values.file)) {
   process.stderr.write(`there is no file ${values.file}\n`);
   process.exit(2);
 }
-const results = await bench((line) => process.stderr.write(`${line}\n`), values.file);
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && !(minutes > 0)) {
+  process.stderr.write("--minutes takes a number above 0\n");
+  process.exit(2);
+}
+const results = await bench((line) => process.stderr.write(`${line}\n`), {
+  ...(values.file === undefined ? {} : { file: values.file }),
+  ...(minutes === undefined ? {} : { minutes }),
+});
 process.stderr.write(`${toTable(results)}\n`);
 if (values.json) process.stdout.write(`${toJson(name, results)}\n`);
 process.exitCode = results.some((result) => result.ok === false) ? 1 : 0;

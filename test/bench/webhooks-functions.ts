@@ -1,10 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { startPostgres } from "../../local/embedded-postgres.ts";
 import { findFreePort } from "../../local/free-port.ts";
@@ -12,6 +9,7 @@ import { ensureServiceLogin } from "../../local/service-login.ts";
 import { migratePostgres } from "../../migrations/postgres-migrations.ts";
 import { type FunctionProcess, startFunctionProcess } from "../helpers/function-process.ts";
 import { createTenant } from "../helpers/tenant.ts";
+import { endPubSub, forkPubSub } from "./webhooks-pubsub.ts";
 import { createGithubSource } from "./webhooks-source.ts";
 
 export interface WebhookFunctions {
@@ -40,7 +38,7 @@ export async function startWebhookFunctions(): Promise<WebhookFunctions> {
     env: Record<string, string>,
     source?: string,
   ): Promise<FunctionProcess> => {
-    const started = await startFunctionProcess(target, env, source);
+    const started = await startFunctionProcess(target, env, source === undefined ? {} : { source });
     undo.push(() => started.end("SIGKILL"));
     return started;
   };
@@ -57,7 +55,7 @@ export async function startWebhookFunctions(): Promise<WebhookFunctions> {
 
     const pubsubPort = await findFreePort();
     let pubsub = await forkPubSub(pubsubPort);
-    undo.push(() => end(pubsub));
+    undo.push(() => endPubSub(pubsub));
     const secret = randomBytes(24).toString("base64url");
     const env = {
       DATABASE_URL: adminDatabaseUrl.replace("netra_owner", "netra_service"),
@@ -76,7 +74,7 @@ export async function startWebhookFunctions(): Promise<WebhookFunctions> {
       noOpUrl: noOp.url,
       admin,
       async startPushing() {
-        await end(pubsub);
+        await endPubSub(pubsub);
         pubsub = await forkPubSub(pubsubPort, `${events.url}/push`);
       },
       close,
@@ -85,21 +83,4 @@ export async function startWebhookFunctions(): Promise<WebhookFunctions> {
     await close();
     throw error;
   }
-}
-
-async function forkPubSub(port: number, pushEndpoint?: string): Promise<ChildProcess> {
-  const script = fileURLToPath(new URL("webhooks-pubsub-process.ts", import.meta.url));
-  const child = fork(script, [String(port), ...(pushEndpoint === undefined ? [] : [pushEndpoint])]);
-  await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(() => Promise.reject(new Error("the Pub/Sub stand-in did not start"))),
-  ]);
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
 }

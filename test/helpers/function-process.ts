@@ -16,13 +16,19 @@ export interface FunctionProcess {
   end: (signal: NodeJS.Signals) => Promise<number | null>;
 }
 
+interface ProcessOptions {
+  /** The function's own entry when none is given. */
+  source?: string;
+  port?: number | undefined;
+}
+
 /** Runs one function in a process of its own, as the platform does, and waits until it answers requests. */
 export async function startFunctionProcess(
   target: string,
   env: Readonly<Record<string, string>>,
-  source?: string,
+  options: ProcessOptions = {},
 ): Promise<FunctionProcess> {
-  const started = await spawnFunctionProcess(target, env, source);
+  const started = await spawnFunctionProcess(target, env, options);
   await waitUntilServing(started);
   return started;
 }
@@ -31,9 +37,10 @@ export async function startFunctionProcess(
 export async function spawnFunctionProcess(
   target: string,
   env: Readonly<Record<string, string>>,
-  source = `functions/${target}/index.ts`,
+  options: ProcessOptions = {},
 ): Promise<FunctionProcess> {
-  const port = await findFreePort();
+  const port = options.port ?? (await findFreePort());
+  const source = options.source ?? `functions/${target}/index.ts`;
   const framework = fileURLToPath(import.meta.resolve("@google-cloud/functions-framework"));
   const main = framework.replace(/index\.js$/, "main.js");
   const child = spawn(process.execPath, [main, `--source=${ROOT}${source}`, `--target=${target}`], {
