@@ -5,7 +5,7 @@ import type { Environment } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
 
 /** The functions a client speaks to. */
-export type Service = "ingest" | "insights";
+export type Service = "ingest" | "insights" | "health";
 
 export interface Connection {
   /** Base address of the function, without a slash at its end. */
@@ -19,6 +19,7 @@ interface ConnectionFlags {
   readonly "ingest-url"?: string | undefined;
   readonly "insights-url"?: string | undefined;
   readonly "webhooks-url"?: string | undefined;
+  readonly "health-url"?: string | undefined;
   readonly "api-key"?: string | undefined;
   readonly "data-dir"?: string | undefined;
 }
@@ -35,6 +36,7 @@ const connectionFile = z.object({
   organization: z.string().optional(),
   organizationId: z.string().optional(),
   adminDatabaseUrl: z.string().optional(),
+  clickhouseUrl: z.string().optional(),
 });
 type ConnectionFile = z.infer<typeof connectionFile>;
 
@@ -82,6 +84,15 @@ export function getAdminDatabaseUrl(source: ConnectionSource): string {
       "no database is known: set NETRA_ADMIN_DATABASE_URL to the owner's address, or start a server here with npm start",
     );
   }
+  return url;
+}
+
+/** The address of ClickHouse beside that database; throws UsageError when it is not configured. */
+export function getClickHouseUrl(source: ConnectionSource): string {
+  const own = value(source.env, "CLICKHOUSE_URL");
+  const isLocal = value(source.env, "NETRA_ADMIN_DATABASE_URL") === undefined;
+  const url = own ?? (isLocal ? readConnectionFile(source)?.clickhouseUrl : undefined);
+  if (url === undefined) throw new UsageError("no ClickHouse is known: set CLICKHOUSE_URL to its address");
   return url;
 }
 

@@ -5,6 +5,8 @@ export const EXIT = {
   usage: 2,
   /** The server could not be reached; what was to be sent waits on disk for `netra flush`. */
   unreachable: 3,
+  /** Of netra predict alone, which leaves nothing on disk: the budget would not do, or nobody can tell. */
+  overBudget: 3,
 } as const;
 
 /** The command line or the configuration is wrong; the message says what to change. */

@@ -40,7 +40,7 @@ export function formatSummary(summary: Summary): string {
 }
 
 /** Dollars to the cent, and to two significant digits below one. */
-function formatCost(usd: string | null): string {
+export function formatCost(usd: string | null): string {
   if (usd === null) return "–";
   const value = Number(usd);
   if (value !== 0 && Math.abs(value) < 1) return `$${value.toPrecision(2)}`;
@@ -48,7 +48,7 @@ function formatCost(usd: string | null): string {
 }
 
 /** A duration in the unit that suits it: `420 ms`, `12.3 s`, `4 min`. */
-function formatTime(ms: number | null): string {
+export function formatTime(ms: number | null): string {
   if (ms === null) return "–";
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   return ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
@@ -84,6 +84,6 @@ function notesOf({ total, pending, groups, rows, fallback }: Summary): string[] 
   return notes;
 }
 
-function formatCount(value: number | null): string {
+export function formatCount(value: number | null): string {
   return value === null ? "–" : value.toLocaleString("en-US");
 }

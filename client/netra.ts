@@ -8,10 +8,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand,
   import: async () => (await import("./commands/import.ts")).importCommand,
   stats: async () => (await import("./commands/stats.ts")).statsCommand,
+  analytics: async () => (await import("./commands/analytics.ts")).analyticsCommand,
+  insights: async () => (await import("./commands/insights.ts")).insightsCommand,
+  shipped: async () => (await import("./commands/shipped.ts")).shippedCommand,
   keys: async () => (await import("./commands/keys.ts")).keysCommand,
   sources: async () => (await import("./commands/sources.ts")).sourcesCommand,
   events: async () => (await import("./commands/events.ts")).eventsCommand,
   subscriptions: async () => (await import("./commands/subscriptions.ts")).subscriptionsCommand,
+  predict: async () => (await import("./commands/predict.ts")).predictCommand,
+  health: async () => (await import("./commands/health.ts")).healthCommand,
+  retention: async () => (await import("./commands/retention.ts")).retentionCommand,
   flush: async () => (await import("./commands/flush.ts")).flushCommand,
 };
 
@@ -77,7 +83,7 @@ ${lines.join("\n")}
   netra --version
 
 Exit codes: 0 done · 1 failed · 2 wrong command line · 3 server away, kept on disk for netra flush.
-netra run ends with the agent's own exit code.
+netra run ends with the agent's own exit code; netra predict with 3 when the budget would not do.
 `;
 }
 

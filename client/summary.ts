@@ -56,12 +56,24 @@ const ATTEMPTS_MAX = 3;
 const TIMEOUT_MS = 20_000;
 const WAIT_MS_MAX = 5_000;
 
+type Parameters = Readonly<Record<string, string | undefined>>;
+
 /** Asks the insights function for `GET /v1/summary`; parameters are its own, undefined ones are left out. */
-export async function getSummary(
+export function getSummary(connection: Connection, parameters: Parameters): Promise<Summary> {
+  return askInsights(connection, "/v1/summary", parameters, summary);
+}
+
+/**
+ * Asks the insights function a question and waits, up to a bound, while it says that it will be able to answer later.
+ * @throws SummaryError when it did not, or answered what the schema does not know.
+ */
+export async function askInsights<Answer>(
   connection: Connection,
-  parameters: Readonly<Record<string, string | undefined>>,
-): Promise<Summary> {
-  const url = new URL(`${connection.url}/v1/summary`);
+  path: string,
+  parameters: Parameters,
+  schema: z.ZodType<Answer>,
+): Promise<Answer> {
+  const url = new URL(`${connection.url}${path}`);
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined) url.searchParams.set(name, value);
   for (let attempt = 1; ; attempt++) {
@@ -80,7 +92,7 @@ export async function getSummary(
     } catch (error) {
       throw new SummaryError(`${url.host} does not answer`, true, { cause: error });
     }
-    const parsed = summary.safeParse(body);
+    const parsed = schema.safeParse(body);
     if (status === 200 && parsed.success) return parsed.data;
     const passing = status === 429 || status === 503;
     if (!passing || attempt >= ATTEMPTS_MAX)

@@ -47,7 +47,7 @@ function describeSession(
   number: number,
   at: number,
 ): Setting {
-  const branch = random.chance(0.15) ? repository.defaultBranch : `${developer.name.toLowerCase()}/${number}`;
+  const branch = random.chance(0.15) ? repository.defaultBranch : nameBranch(developer, number);
   return {
     conversation: startConversation({
       model: random.weighted(developer.models),
@@ -61,4 +61,9 @@ function describeSession(
     agentVersion: developer.agentVersion,
     limitMs: null,
   };
+}
+
+/** Some name their branches after the issue of Linear's, others after the number alone. */
+function nameBranch({ name, namesIssues }: Developer, number: number): string {
+  return `${name.toLowerCase()}/${namesIssues ? `har-${number}` : number}`;
 }

@@ -9,6 +9,8 @@ export interface Developer {
   /** How long this developer's agent asks for its prompts to stay cached. */
   cacheLifetime: "5m" | "1h";
   agentVersion: string;
+  /** Whether branches carry the key of their issue. */
+  namesIssues: boolean;
 }
 
 export interface Repository {
@@ -85,6 +87,8 @@ const HAIKU = "claude-haiku-5-5";
 
 /** Served by a gateway under a name that has no public price. */
 const UNPRICED_MODEL = "harbor-gateway-preview";
+
+const NAMING_ISSUES = new Set(["Amara", "Chidi", "Farah", "Goran"]);
 
 export const DEVELOPERS: readonly Developer[] = [
   developer(
@@ -196,6 +200,7 @@ function developer(
     models,
     cacheLifetime,
     agentVersion,
+    namesIssues: NAMING_ISSUES.has(name),
   };
 }
 

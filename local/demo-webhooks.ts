@@ -14,8 +14,8 @@ import type { DemoPullRequest } from "./find-pull-requests.ts";
 
 /** A delivery as its sender would make it, before it is signed. */
 export interface DemoWebhook {
-  source: "github" | "vercel";
-  /** GitHub's name of the event, or Vercel's type. */
+  source: "github" | "vercel" | "linear";
+  /** GitHub's name of the event, or the type of the others. */
   event: string;
   id: string;
   at: number;

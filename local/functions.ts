@@ -6,6 +6,12 @@ import { readConfig as readEventsConfig } from "../functions/events/config.ts";
 import { createContext as createEventsContext } from "../functions/events/context.ts";
 import { createHandler as createEventsHandler } from "../functions/events/handler.ts";
 import { BODY_BYTES_MAX as EVENTS_BODY_BYTES_MAX } from "../functions/events/limits.ts";
+import { readConfig as readHealthConfig } from "../functions/health/config.ts";
+import { createContext as createHealthContext } from "../functions/health/context.ts";
+import {
+  BODY_BYTES_MAX as HEALTH_BODY_BYTES_MAX,
+  createHandler as createHealthHandler,
+} from "../functions/health/handler.ts";
 import { readConfig as readIngestConfig } from "../functions/ingest/config.ts";
 import { createContext as createIngestContext } from "../functions/ingest/context.ts";
 import { createHandler as createIngestHandler } from "../functions/ingest/handler.ts";
@@ -22,6 +28,12 @@ import {
   BODY_BYTES_MAX as PATTERNS_BODY_BYTES_MAX,
   createHandler as createPatternsHandler,
 } from "../functions/patterns/handler.ts";
+import { readConfig as readRetentionConfig } from "../functions/retention/config.ts";
+import { createContext as createRetentionContext } from "../functions/retention/context.ts";
+import {
+  BODY_BYTES_MAX as RETENTION_BODY_BYTES_MAX,
+  createHandler as createRetentionHandler,
+} from "../functions/retention/handler.ts";
 import { createAdmission } from "../functions/webhooks/admission.ts";
 import { readConfig as readWebhooksConfig } from "../functions/webhooks/config.ts";
 import { createContext as createWebhooksContext } from "../functions/webhooks/context.ts";
@@ -77,11 +89,27 @@ const FUNCTIONS: readonly FunctionEntry[] = [
     },
   },
   {
+    prefix: "/health",
+    maxBodyBytes: HEALTH_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createHealthContext(readHealthConfig(env), writeLog);
+      return { handler: createHealthHandler(context), close: context.close };
+    },
+  },
+  {
     prefix: "/patterns",
     maxBodyBytes: PATTERNS_BODY_BYTES_MAX,
     open: (env, writeLog) => {
       const context = createPatternsContext(readPatternsConfig(env), writeLog);
       return { handler: createPatternsHandler(context), close: context.close };
+    },
+  },
+  {
+    prefix: "/retention",
+    maxBodyBytes: RETENTION_BODY_BYTES_MAX,
+    open: (env, writeLog) => {
+      const context = createRetentionContext(readRetentionConfig(env), writeLog);
+      return { handler: createRetentionHandler(context), close: context.close };
     },
   },
 ];

@@ -3,8 +3,7 @@ import { createHmac, randomBytes } from "node:crypto";
 import { Client } from "pg";
 import { writeLocalSecret } from "../client/local-secrets.ts";
 import { findListedSource, insertEventSource, insertSourceSecret } from "../shared/postgres/event-sources.ts";
-import { type DemoWebhook, generateDemoWebhooks } from "./demo-webhooks.ts";
-import type { DemoPullRequest } from "./find-pull-requests.ts";
+import type { DemoWebhook } from "./demo-webhooks.ts";
 import type { Report } from "./report.ts";
 
 const SENDERS = 16;
@@ -22,14 +21,13 @@ interface Target {
   dataDirectory: string;
 }
 
-/** Makes sources for the demo team's repositories and sends their webhooks, signed, as GitHub and Vercel would. */
+/** Makes sources for the demo team's repositories and sends their webhooks, signed, as their senders would. */
 export async function importDemoWebhooks(
   target: Target,
-  story: { seed: string; now: Date; pullRequests: readonly DemoPullRequest[] },
+  webhooks: readonly DemoWebhook[],
   report: Report,
   signal: AbortSignal,
 ): Promise<number> {
-  const webhooks = generateDemoWebhooks({ ...story, now: story.now.getTime() });
   const sources = await createSources(target);
   const progress = report.progress("Sending demo webhooks", webhooks.length);
   const started = performance.now();
@@ -44,7 +42,7 @@ export async function importDemoWebhooks(
   }
   await Promise.all(Array.from({ length: SENDERS }, sendAll));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  progress.end(`${sent} webhooks of ${story.pullRequests.length} pull requests (${seconds} s)`);
+  progress.end(`${sent} webhooks (${seconds} s)`);
   return sent;
 }
 
@@ -56,6 +54,7 @@ async function createSources(target: Target): Promise<Record<DemoWebhook["source
     return {
       github: await createSource(sql, target, "github"),
       vercel: await createSource(sql, target, "vercel"),
+      linear: await createSource(sql, target, "linear"),
     };
   } finally {
     await sql.end();
@@ -79,7 +78,8 @@ async function createSource(sql: Client, target: Target, kind: DemoWebhook["sour
   return { url: `${target.url}/webhooks/${kind}/${endpointId}`, secret };
 }
 
-async function send(webhook: DemoWebhook, source: DemoSource): Promise<void> {
+async function send(told: DemoWebhook, source: DemoSource): Promise<void> {
+  const webhook = told.source === "linear" ? sentNow(told) : told;
   const response = await fetch(source.url, {
     method: "POST",
     headers: { "content-type": "application/json", ...signatureHeaders(webhook, source.secret) },
@@ -92,9 +92,18 @@ async function send(webhook: DemoWebhook, source: DemoSource): Promise<void> {
   }
 }
 
+/** Linear signs when it sends, which must be within a minute of its arrival. */
+function sentNow(webhook: DemoWebhook): DemoWebhook {
+  return { ...webhook, body: webhook.body.replace(/}$/, `,"webhookTimestamp":${Date.now()}}`) };
+}
+
 function signatureHeaders({ source, event, id, body }: DemoWebhook, secret: string): Record<string, string> {
   if (source === "vercel") {
     return { "x-vercel-signature": createHmac("sha1", secret).update(body).digest("hex") };
+  }
+  if (source === "linear") {
+    const signature = createHmac("sha256", secret).update(body).digest("hex");
+    return { "user-agent": "Linear-Webhook", "linear-delivery": id, "linear-signature": signature };
   }
   return {
     "user-agent": "GitHub-Hookshot/demo",

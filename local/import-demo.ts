@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { generateDemo } from "./demo.ts";
+import { generateDemoBranches } from "./demo-branches.ts";
+import { generateDemoWebhooks } from "./demo-webhooks.ts";
 import { findPullRequests } from "./find-pull-requests.ts";
 import { importDemoWebhooks } from "./import-demo-webhooks.ts";
 import type { Report } from "./report.ts";
@@ -41,7 +43,12 @@ export async function importDemo(
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   progress.end(`${executions.length} executions of ${WEEKS} weeks (${seconds} s)`);
   const pullRequests = findPullRequests(executions, PULL_REQUESTS_PER_REPOSITORY);
-  const webhooks = await importDemoWebhooks(target, { seed: SEED, now, pullRequests }, report, signal);
+  const story = { seed: SEED, now: now.getTime() };
+  const told = [
+    ...generateDemoWebhooks({ ...story, pullRequests }),
+    ...generateDemoBranches({ ...story, executions }),
+  ].sort((a, b) => a.at - b.at);
+  const webhooks = await importDemoWebhooks(target, told, report, signal);
   return { seed: SEED, upTo: now.toISOString(), executions: executions.length, webhooks };
 }
 

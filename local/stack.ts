@@ -113,7 +113,9 @@ function scheduledCalls(url: string, apiKey: string, messaging: Messaging): Sche
     { url: `${url}/events/sweep`, everyMs: MINUTE_MS, headers: messaging.callHeaders },
     { url: `${url}/events/reconcile`, everyMs: 10 * MINUTE_MS, headers: messaging.callHeaders },
     { url: `${url}/patterns/run`, everyMs: HOUR_MS, headers: messaging.callHeaders },
+    { url: `${url}/health/run`, everyMs: MINUTE_MS, headers: messaging.callHeaders },
     { url: `${url}/patterns/run?mode=full`, everyMs: 24 * HOUR_MS, headers: messaging.callHeaders },
+    { url: `${url}/retention/run`, everyMs: 24 * HOUR_MS, headers: messaging.callHeaders },
   ];
 }
 

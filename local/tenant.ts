@@ -1,6 +1,7 @@
 import { Client } from "pg";
 import { createApiKey, hashApiKey } from "../shared/api-key.ts";
 import { findApiKey, insertApiKey } from "../shared/postgres/api-keys.ts";
+import { setAlertRecipient } from "../shared/postgres/alerts.ts";
 import { ensureOrganization } from "../shared/postgres/organizations.ts";
 import { ensureUser } from "../shared/postgres/users.ts";
 
@@ -34,6 +35,7 @@ export async function ensureTenant(
       name: "Local owner",
       role: "owner",
     });
+    await setAlertRecipient(sql, organization.id, true);
     const { key, hash, prefix } = createApiKey();
     await insertApiKey(sql, {
       organizationId: organization.id,

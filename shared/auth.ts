@@ -1,4 +1,5 @@
 import { hashApiKey, looksLikeApiKey } from "./api-key.ts";
+import { bearerToken } from "./bearer-token.ts";
 import { setBounded } from "./bounded-map.ts";
 import { AppError } from "./errors.ts";
 import type { HttpRequest } from "./http.ts";
@@ -88,9 +89,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 }
 
 function bearerOf(request: HttpRequest): string {
-  const header = request.headers.authorization;
-  if (header === undefined) throw unauthorized("send an API key as `Authorization: Bearer ntr_…`");
-  const key = /^bearer +(\S+) *$/i.exec(header)?.[1] ?? "";
+  if (request.headers.authorization === undefined) {
+    throw unauthorized("send an API key as `Authorization: Bearer ntr_…`");
+  }
+  const key = bearerToken(request);
   if (!looksLikeApiKey(key))
     throw unauthorized("the Authorization header does not hold an API key of the form ntr_…");
   return key;

@@ -28,6 +28,12 @@ export interface CallerConfig {
   NETRA_CALLER_EMAILS?: string[] | undefined;
 }
 
+/** For a function that strangers may reach: who of ours may call what is not for them; nobody when neither is given. */
+export const OUR_CALLERS_ENVIRONMENT = {
+  NETRA_CALLER_AUDIENCE: z.string().min(1).optional(),
+  NETRA_CALLER_EMAILS: list.optional(),
+};
+
 /** The variables that are missing for the way of checking that was chosen. */
 export function missingForCallers(config: CallerConfig): string[] {
   if (config.NETRA_CALLER_AUTH === "platform") return [];

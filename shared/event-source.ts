@@ -11,3 +11,8 @@ export const SOURCE_KINDS = [
 ] as const;
 
 export type SourceKind = (typeof SOURCE_KINDS)[number];
+
+/** Where an event comes from: a sender, or this installation itself, which tells of its alerts that way. */
+export const EVENT_ORIGINS = [...SOURCE_KINDS, "netra"] as const;
+
+export type EventOrigin = (typeof EVENT_ORIGINS)[number];

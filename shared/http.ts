@@ -3,7 +3,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { HttpFunction, Request, Response } from "@google-cloud/functions-framework";
 import { AppError, problemOf, statusOf } from "./errors.ts";
 import { describeError, type Log, type LogFields } from "./log.ts";
+import { createRequestCounter, OTHER_ROUTE } from "./metrics.ts";
 import { guardOf, pathOf } from "./runtime/guard.ts";
+import { traceFields } from "./trace.ts";
 
 /** A request as the handlers see it: bytes and strings, nothing parsed by the framework. */
 export interface HttpRequest {
@@ -18,6 +20,8 @@ export interface HttpRequest {
   body: Buffer;
   /** False for a large body that was not admitted: the head of the request says why. */
   isBodyKept: boolean;
+  /** Which of the function's routes it takes, for counting. */
+  route: string;
   /** How much came of it, kept or not. */
   bodyBytes: number;
   /** Adds fields to the log line of this request: counts and ids, never contents. */
@@ -26,7 +30,7 @@ export interface HttpRequest {
 
 export interface Reply {
   status: number;
-  /** Sent as JSON; text as it is when `headers` say that it is text/plain. */
+  /** Sent as JSON; text as it is when `headers` say that it is text. */
   body: unknown;
   headers?: Readonly<Record<string, string>>;
 }
@@ -41,12 +45,15 @@ export function httpHandler(
   options: { log: Log; projectId?: string | undefined },
   handle: Handle,
 ): HttpFunction {
+  const count = createRequestCounter(options.log.service ?? "unknown");
   return async (request: Request, response: Response): Promise<void> => {
     const startedAt = performance.now();
     const noted: Record<string, unknown> = {};
+    const seen: Seen = { request: null };
     const id = randomUUID();
-    const reply = await replyTo(request, id, handle, noted);
+    const reply = await replyTo(request, id, handle, noted, seen);
     send(response, id, reply);
+    count(seen.request?.route ?? OTHER_ROUTE, reply.status, performance.now() - startedAt);
     const { failure, isUnrouted = false, ...rest } = reply;
     // A path nobody serves, or nobody has looked at, may hold anything, a key pasted into it included.
     const path = isUnrouted || rest.status === 404 ? "(unknown path)" : request.path;
@@ -54,7 +61,7 @@ export function httpHandler(
       request_id: id,
       status: rest.status,
       duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
-      ...traceOf(request, options.projectId),
+      ...traceFields(request, options.projectId),
       ...noted,
       ...(failure === undefined ? {} : describeError(failure)),
     });
@@ -64,8 +71,12 @@ export function httpHandler(
 /** Picks the handler of a method and path; refuses others with 404 or, naming what is allowed, 405. */
 export function route(routes: Readonly<Record<string, Handle>>): Handle {
   return (request) => {
-    const handle = routes[`${request.method} ${request.path}`];
-    if (handle !== undefined) return handle(request);
+    const wanted = `${request.method} ${request.path}`;
+    const handle = routes[wanted];
+    if (handle !== undefined) {
+      request.route = wanted;
+      return handle(request);
+    }
     const allowed = Object.keys(routes)
       .filter((key) => key.endsWith(` ${request.path}`))
       .map((key) => key.slice(0, key.indexOf(" ")));
@@ -87,15 +98,22 @@ interface Answer extends Reply {
   isUnrouted?: boolean;
 }
 
+/** The request as it was read, if it was. */
+interface Seen {
+  request: HttpRequest | null;
+}
+
 async function replyTo(
   request: Request,
   id: string,
   handle: Handle,
   noted: Record<string, unknown>,
+  seen: Seen,
 ): Promise<Answer> {
   let isUnrouted = true;
   try {
     const read = readRequest(request, id, noted);
+    seen.request = read;
     isUnrouted = false;
     return await handle(read);
   } catch (error) {
@@ -132,6 +150,7 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
     contentEncoding: guard.contentEncoding,
     body,
     isBodyKept: !guard.notAdmitted,
+    route: OTHER_ROUTE,
     bodyBytes: guard.notAdmitted ? guard.receivedBytes : body.length,
     note: (fields) => Object.assign(noted, fields),
   };
@@ -153,8 +172,11 @@ function problemReply(error: AppError, requestId: string): Answer {
   };
 }
 
+/** Media types of bodies that are text already. */
+const TEXT = /^(text\/|application\/openmetrics-text\b)/;
+
 function send(response: Response, requestId: string, reply: Reply): void {
-  const isText = reply.headers?.["content-type"] === "text/plain" && typeof reply.body === "string";
+  const isText = typeof reply.body === "string" && TEXT.test(reply.headers?.["content-type"] ?? "");
   const body = Buffer.from(isText ? String(reply.body) : JSON.stringify(reply.body));
   response.writeHead(reply.status, {
     "content-type": "application/json",
@@ -165,12 +187,4 @@ function send(response: Response, requestId: string, reply: Reply): void {
     "content-length": body.length,
   });
   response.end(body);
-}
-
-/** Lets Cloud Logging show the line beside the request's own entry. */
-function traceOf(request: Request, projectId: string | undefined): LogFields {
-  const traceparent = request.headers["traceparent"];
-  const traceId = typeof traceparent === "string" ? /^00-([0-9a-f]{32})-/.exec(traceparent)?.[1] : undefined;
-  if (traceId === undefined || projectId === undefined) return {};
-  return { "logging.googleapis.com/trace": `projects/${projectId}/traces/${traceId}` };
 }

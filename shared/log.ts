@@ -1,6 +1,10 @@
 type Severity = "DEBUG" | "INFO" | "NOTICE" | "WARNING" | "ERROR" | "CRITICAL";
 export type LogFields = Readonly<Record<string, unknown>>;
-export type Log = (severity: Severity, message: string, fields?: LogFields) => void;
+export interface Log {
+  (severity: Severity, message: string, fields?: LogFields): void;
+  /** Whose log it is. */
+  readonly service?: string;
+}
 
 const BUFFERED_CHARS_MAX = 64 * 1024;
 
@@ -16,11 +20,23 @@ export function createLog(service: string, write: (text: string) => unknown): Lo
     buffered = "";
     if (text !== "") write(text);
   };
-  return (severity, message, fields = {}) => {
+  const log = (severity: Severity, message: string, fields: LogFields = {}): void => {
     if (buffered === "") setImmediate(flush);
-    buffered += `${JSON.stringify({ severity, message, time: new Date().toISOString(), service, ...fields })}\n`;
+    const entry = { severity, message, time: new Date().toISOString(), service, ...fields };
+    buffered += `${JSON.stringify({ ...entry, ...reportOf(severity, fields) })}\n`;
     if (buffered.length > BUFFERED_CHARS_MAX) flush();
   };
+  return Object.assign(log, { service });
+}
+
+const REPORT_TYPE = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent";
+
+/** What makes Error Reporting take an entry up: a stack as Node writes one. */
+function reportOf(severity: Severity, { error, error_code: code, stack }: LogFields): LogFields {
+  if ((severity !== "ERROR" && severity !== "CRITICAL") || !Array.isArray(stack)) return {};
+  const head =
+    typeof code === "string" || typeof code === "number" ? `${String(error)}: ${code}` : String(error);
+  return { "@type": REPORT_TYPE, stack_trace: [head, ...stack.map((frame) => `    ${frame}`)].join("\n") };
 }
 
 /** What may be logged of a thrown value: class, SQLSTATE or system code, and where it was thrown. */
@@ -29,7 +45,7 @@ export function describeError(error: unknown): Record<string, unknown> {
   const code = "code" in error ? error.code : undefined;
   return {
     error: error.name,
-    ...(typeof code === "string" ? { error_code: code } : {}),
+    ...(typeof code === "string" || typeof code === "number" ? { error_code: code } : {}),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
     stack: stackFrames(error),
   };

@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import type { errors as JoseErrors, JWTVerifyGetKey } from "jose";
 import { z } from "zod";
+import { bearerToken } from "./bearer-token.ts";
 import { AppError } from "./errors.ts";
 import type { HttpRequest } from "./http.ts";
 
@@ -26,11 +27,11 @@ export function createOidcVerifier(options: {
   keysUrl?: string | undefined;
   now: () => number;
 }): OidcVerifier {
-  const keys = createRemoteJWKSet(new URL(options.keysUrl ?? GOOGLE_KEYS_URL), { timeoutDuration: 5_000 });
+  let keys: JWTVerifyGetKey | null = null;
   return {
     async verify(request, expected) {
-      const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-      if (token === undefined) throw unauthorized("send an OIDC token as `Authorization: Bearer …`");
+      const token = bearerToken(request);
+      if (token === "") throw unauthorized("send an OIDC token as `Authorization: Bearer …`");
       const payload = await payloadOf(token, expected.audience);
       const read = claims.safeParse(payload);
       if (!read.success || !expected.emails.includes(read.data.email)) {
@@ -40,6 +41,9 @@ export function createOidcVerifier(options: {
   };
 
   async function payloadOf(token: string, audience: string): Promise<unknown> {
+    // Loaded with the first token: most functions are never sent one, and it brings Node's fetch with it.
+    const { createRemoteJWKSet, errors, jwtVerify } = await import("jose");
+    keys ??= createRemoteJWKSet(new URL(options.keysUrl ?? GOOGLE_KEYS_URL), { timeoutDuration: 5_000 });
     try {
       const verified = await jwtVerify(token, keys, {
         algorithms: ["RS256"],
@@ -51,7 +55,7 @@ export function createOidcVerifier(options: {
       });
       return verified.payload;
     } catch (cause) {
-      if (isRefusal(cause)) throw unauthorized("the OIDC token is not valid here", cause);
+      if (isRefusal(cause, errors)) throw unauthorized("the OIDC token is not valid here", cause);
       throw new AppError("unavailable", "the keys to check the token with cannot be had", {
         cause,
         retryAfterSeconds: 5,
@@ -61,7 +65,7 @@ export function createOidcVerifier(options: {
 }
 
 /** Everything that is wrong with the token itself; what is left is that the keys could not be fetched. */
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown, errors: typeof JoseErrors): boolean {
   return (
     error instanceof errors.JOSEError &&
     !(error instanceof errors.JWKSTimeout) &&

@@ -2,11 +2,16 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setBounded } from "./bounded-map.ts";
 import { describeError, type Log } from "./log.ts";
+import { createSecretManager } from "./secret-manager.ts";
+import { SecretMissing } from "./secret-missing.ts";
+
+export { SecretMissing } from "./secret-missing.ts";
 
 /**
  * Where secrets are read by reference, so that no table and no message holds one:
  * - `env:NAME`, an environment variable;
- * - `file:NAME`, a file of the secrets folder. Cloud Run mounts versions of Secret Manager as such files.
+ * - `file:NAME`, a file of the secrets folder. Cloud Run mounts versions of Secret Manager as such files;
+ * - `projects/PROJECT/secrets/NAME/versions/VERSION`, a version of Secret Manager by its number, its alias or `latest`.
  */
 export interface SecretSource {
   /**
@@ -18,17 +23,22 @@ export interface SecretSource {
   forget: (reference: string) => void;
 }
 
-export class SecretMissing extends Error {
-  constructor(reference: string, options?: ErrorOptions) {
-    super(`there is no secret ${reference}`, options);
-    this.name = "SecretMissing";
-  }
+/** One secret, for whoever needs no other. */
+export interface SecretHandle {
+  read: () => Promise<string>;
+  forget: () => void;
+}
+
+export function secretAt(source: SecretSource, reference: string): SecretHandle {
+  return { read: () => source.read(reference), forget: () => source.forget(reference) };
 }
 
 interface SecretSourceOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Folder of `file:` references; without one there are none. */
   directory: string | undefined;
+  /** Address of Secret Manager, where it is not Google's. */
+  secretManagerUrl?: string | undefined;
   log: Log;
   now: () => number;
 }
@@ -55,9 +65,12 @@ interface Entry {
  */
 export function createSecretSource(options: SecretSourceOptions): SecretSource {
   const entries = new Map<string, Entry>();
+  const manager = createSecretManager({ apiUrl: options.secretManagerUrl });
 
   async function fetchSecret(reference: string): Promise<string> {
-    const value = await readReference(reference, options);
+    const value = reference.startsWith("projects/")
+      ? await manager.access(reference)
+      : await readReference(reference, options);
     if (value === "") throw new SecretMissing(reference);
     return value;
   }
@@ -69,6 +82,12 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
       const isGone = error instanceof SecretMissing;
       if (isGone || stale === undefined || options.now() - stale.readAt >= STALE_MS_MAX) {
         if (entries.get(reference) === entry) entries.delete(reference);
+        if (stale !== undefined) {
+          options.log("ERROR", "a secret is gone; what needs it has stopped", {
+            reference,
+            ...describeError(error),
+          });
+        }
         throw error;
       }
       entry.readAt = stale.readAt;

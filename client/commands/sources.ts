@@ -28,7 +28,8 @@ the address. The address is for the result on stdout, with the secret after it w
                      template ("{timestamp}.{body}"), timestamp, item_separator, field_separator, field, prefix, secret,
                      id, type; for github: repeatable_events (["repository_dispatch"]), events of which the same body
                      again is another event and no replay
-  --secret-ref REF   where the webhooks function reads the secret: file:NAME or env:NAME
+  --secret-ref REF   where the webhooks function reads the secret: file:NAME, env:NAME or a version of Secret
+                     Manager (projects/PROJECT/secrets/NAME/versions/VERSION)
   --secret-stdin     take the secret from stdin, for senders that make it themselves; the local server keeps it
   --audience URL, --email A,B   for cloud-build and cloud-deploy: whom the push tokens are for, and of whom
   --hook OWNER/REPO#ID, --token-ref REF   for github: the hook whose deliveries are compared with what came (or ORG#ID),

@@ -52,7 +52,8 @@ A replay takes what failed, was given up or cancelled; the sweeper sends it with
   --project P        only of repositories of this project (id or name)
   --condition JSON   only what satisfies it: {"path": "/pull_request/base/ref", "eq": "main"}; operators eq, in, exists,
                      prefix, gt, gte, lt, lte; combined by {"all": […]}, {"any": […]}, {"not": …}
-  --secret-ref REF   where the events function reads the signing secret: file:NAME or env:NAME; the local server makes one
+  --secret-ref REF   where the events function reads the signing secret: file:NAME, env:NAME or a version of Secret Manager
+                     (projects/PROJECT/secrets/NAME/versions/VERSION); the local server makes one
                      itself, which is shown once
   --overlap-hours N  with rotate: hours the old secrets still sign too (24)
   --failed           with deliveries: only what failed, was given up or cancelled

@@ -1,7 +1,7 @@
 import type { EventFilter, EventStatus } from "../../shared/postgres/event-listing.ts";
 import { EVENT_STATUSES } from "../../shared/postgres/event-listing.ts";
 import { findListedSource } from "../../shared/postgres/event-sources.ts";
-import { SOURCE_KINDS } from "../../shared/event-source.ts";
+import { EVENT_ORIGINS } from "../../shared/event-source.ts";
 import type { Sql } from "../../shared/postgres/pool.ts";
 import { UsageError } from "../exit-codes.ts";
 import { parseTime } from "../time-option.ts";
@@ -67,10 +67,10 @@ export async function completeFilter(
   if (source === null) return { ...rest, sourceId: null, kind: null };
   const found = await findListedSource(sql, organizationId, source);
   if (found !== null) return { ...rest, sourceId: found.id, kind: null };
-  const kind = SOURCE_KINDS.find((one) => one === source);
+  const kind = EVENT_ORIGINS.find((one) => one === source);
   if (kind === undefined) {
     throw new UsageError(
-      `there is no source "${source}", and it is none of the kinds ${SOURCE_KINDS.join(", ")}`,
+      `there is no source "${source}", and it is none of the kinds ${EVENT_ORIGINS.join(", ")}`,
     );
   }
   return { ...rest, sourceId: null, kind };

@@ -3,10 +3,14 @@ import { type CheckCaller, createCallerCheck } from "../../shared/check-caller.t
 import { createLog, type Log } from "../../shared/log.ts";
 import { createOidcVerifier } from "../../shared/oidc.ts";
 import type { EventKey } from "../../shared/postgres/event-processing.ts";
+import { databaseOf } from "../../shared/postgres/environment.ts";
+import { withJobRun } from "../../shared/postgres/job-runs.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createAccessTokens } from "../../shared/pubsub/access-token.ts";
 import { createPublisher } from "../../shared/pubsub/publisher.ts";
 import { createSecretSource } from "../../shared/secret-source.ts";
+import { secretPlacesOf } from "../../shared/secrets-environment.ts";
+import { createTracing, type Tracing } from "../../shared/tracing.ts";
 import type { EventsConfig } from "./config.ts";
 import { createDeliverer, type Deliverer } from "./deliver/deliverer.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
@@ -28,6 +32,7 @@ export interface EventsContext {
   deliverer: Deliverer;
   sweeper: Sweeper;
   reconciler: { reconcile: (deadlineMs: number) => Promise<Reconciled> };
+  tracing: Tracing;
   projectId: string | undefined;
   log: Log;
   close: () => Promise<void>;
@@ -41,8 +46,9 @@ export function createContext(
   const log = createLog("events", writeLog);
   const now = Date.now;
   const random = Math.random;
+  const secrets = createSecretSource({ env: config.secretsEnv, ...secretPlacesOf(config), log, now });
   const pool = createPool({
-    databaseUrl: config.DATABASE_URL,
+    ...databaseOf(config, secrets),
     connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
     applicationName: "netra-events",
     log,
@@ -50,12 +56,6 @@ export function createContext(
   const publisher = createPublisher({
     emulatorHost: config.PUBSUB_EMULATOR_HOST,
     tokens: createAccessTokens({ metadataHost: config.GCE_METADATA_HOST, now }),
-  });
-  const secrets = createSecretSource({
-    env: config.secretsEnv,
-    directory: config.NETRA_SECRETS_DIR,
-    log,
-    now,
   });
   const nudger = createNudger({ publisher, topic: config.topic, waitMs: config.NETRA_PUBLISH_WAIT_MS, log });
   const deliverer = createDeliverer({
@@ -80,16 +80,37 @@ export function createContext(
     queuedItemsOfKeyMax: QUEUED_EVENTS_OF_ONE_MAX,
     queuedBytesMax: QUEUED_EVENTS_MAX,
   });
+  const tracing = createTracing({ environment: config, service: "events", log, now });
+  const sweeper = createSweeper({ pool, nudger, now });
+  const reconciler = createReconciler({ pool, secrets, apiUrl: config.NETRA_GITHUB_API_URL, log, now });
   return {
     checkCaller: createCallerCheck(config, createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now })),
     queue: createEventQueue(batches),
     deliverer,
-    sweeper: createSweeper({ pool, nudger, now }),
-    reconciler: createReconciler({ pool, secrets, apiUrl: config.NETRA_GITHUB_API_URL, log, now }),
+    sweeper: {
+      sweep: () =>
+        withJobRun({ pool, log, job: "events-sweep" }, sweeper.sweep, (swept) => ({
+          outcome: swept.is_done ? "succeeded" : "partial",
+          counts: { ...swept },
+        })),
+    },
+    reconciler: {
+      reconcile: (deadlineMs) =>
+        withJobRun(
+          { pool, log, job: "events-reconcile" },
+          () => reconciler.reconcile(deadlineMs),
+          (reconciled) => ({
+            outcome: reconciled.errors > 0 ? "partial" : "succeeded",
+            counts: { ...reconciled },
+          }),
+        ),
+    },
+    tracing,
     projectId: config.GOOGLE_CLOUD_PROJECT,
     log,
     async close() {
       await deliverer.close();
+      await tracing.close();
       await pool.end();
     },
   };

@@ -3,6 +3,7 @@ import { type Handle, httpHandler, type Reply, route } from "../../shared/http.t
 import { asUnavailable } from "../../shared/postgres/pool.ts";
 import { type Nudge, readNudge } from "../../shared/pubsub/nudge.ts";
 import { readPush } from "../../shared/pubsub/push.ts";
+import { traceOf } from "../../shared/trace.ts";
 import type { EventsContext } from "./context.ts";
 
 const RECONCILE_DEADLINE_MS = 50_000;
@@ -38,9 +39,17 @@ function createPush(context: EventsContext): Handle {
       return ACKNOWLEDGED;
     }
     request.note({ kind: nudge.kind, organization_id: nudge.organizationId, id: nudge.id });
+    const span = {
+      name: nudge.kind === "delivery" ? "deliver" : "process event",
+      kind: "consumer",
+      parent: traceOf({ headers: { traceparent: nudge.traceparent } }),
+      attributes: { "netra.id": nudge.id },
+    } as const;
     try {
-      if (nudge.kind === "delivery") await context.deliverer.deliver(nudge);
-      else request.note(await processEvent(context, nudge));
+      await context.tracing.inSpan(span, async () => {
+        if (nudge.kind === "delivery") await context.deliverer.deliver(nudge);
+        else request.note(await processEvent(context, nudge));
+      });
     } catch (error) {
       throw asUnavailable(error);
     }

@@ -70,6 +70,7 @@ function project(event: ClaimedEvent, payload: Json): Omit<Projection, "payload"
       return projectCloudDeploy(event, payload);
     case "standard":
     case "signed":
+    case "netra":
       return projectPlain(event);
     default:
       return event.source satisfies never;

@@ -1,5 +1,5 @@
 import type { Json } from "../../shared/event-payload.ts";
-import type { SourceKind } from "../../shared/event-source.ts";
+import type { EventOrigin } from "../../shared/event-source.ts";
 import type { ProjectedRows } from "../../shared/postgres/projected-rows.ts";
 
 /** An event as a worker holds it. */
@@ -9,7 +9,7 @@ export interface ClaimedEvent {
   /** Milliseconds since 1970. */
   receivedAt: number;
   sourceId: string;
-  source: SourceKind;
+  source: EventOrigin;
   eventType: string;
   action: string | null;
   deliveryKey: string;

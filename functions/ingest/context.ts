@@ -1,8 +1,15 @@
 import { type Authenticator, createAuthenticator } from "../../shared/auth.ts";
+import { type CheckCaller, createCallerCheck } from "../../shared/check-caller.ts";
 import { createClickHouse } from "../../shared/clickhouse/client.ts";
+import { clickhouseOf } from "../../shared/clickhouse/environment.ts";
 import { createLog, type Log } from "../../shared/log.ts";
+import { createOidcVerifier } from "../../shared/oidc.ts";
+import { withJobRun } from "../../shared/postgres/job-runs.ts";
+import { databaseOf } from "../../shared/postgres/environment.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createRateLimiter } from "../../shared/rate-limit.ts";
+import { createSecretSource } from "../../shared/secret-source.ts";
+import { secretPlacesOf } from "../../shared/secrets-environment.ts";
 import { type Activity, createActivity } from "./activity.ts";
 import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
 import type { IngestConfig } from "./config.ts";
@@ -12,6 +19,8 @@ import { createWriteQueue, type WriteQueue } from "./write-queue.ts";
 
 export interface IngestContext {
   authenticator: Authenticator;
+  /** Lets the scheduler call the relay; null where only administrators' keys may. */
+  checkCaller: CheckCaller | null;
   queue: WriteQueue;
   relay: Relay;
   activity: Activity;
@@ -36,14 +45,15 @@ export function createContext(
 ): IngestContext {
   const log = createLog("ingest", writeLog);
   const now = Date.now;
+  const secrets = createSecretSource({ env: {}, ...secretPlacesOf(config), log, now });
   const pool = createPool({
-    databaseUrl: config.DATABASE_URL,
+    ...databaseOf(config, secrets),
     connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
     applicationName: "netra-ingest",
     log,
   });
   const clickhouse = createClickHouse({
-    url: config.CLICKHOUSE_URL,
+    ...clickhouseOf(config, secrets),
     requestTimeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
   });
   const queue = createWriteQueue({
@@ -68,8 +78,23 @@ export function createContext(
   const limiter = createRateLimiter({ perSecond, burst: 2 * perSecond, now });
   return {
     authenticator: createAuthenticator({ pool, limiter, log, now }),
+    checkCaller:
+      config.NETRA_CALLER_AUDIENCE === undefined
+        ? null
+        : createCallerCheck(
+            { ...config, NETRA_CALLER_AUTH: "oidc" },
+            createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now }),
+          ),
     queue,
-    relay,
+    relay: {
+      ...relay,
+      drain: (deadlineMs) =>
+        withJobRun(
+          { pool, log, job: "relay" },
+          () => relay.drain(deadlineMs),
+          (delivered) => ({ outcome: "succeeded", counts: { ...delivered } }),
+        ),
+    },
     activity,
     analyticsWaitMs: config.NETRA_ANALYTICS_WAIT_MS,
     projectId: config.GOOGLE_CLOUD_PROJECT,

@@ -1,10 +1,14 @@
 import { ClickHouseError } from "@clickhouse/client";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
+import type { AnalyticsQuery } from "../../shared/analytics.ts";
+import type { AnalyticsResult } from "../../shared/analytics-answers.ts";
+import { analyzeCopy, type CopyResult } from "../../shared/clickhouse/analytics-query.ts";
 import { summarizeAnalytics } from "../../shared/clickhouse/summary.ts";
 import { AppError } from "../../shared/errors.ts";
 import { describeError, type Log } from "../../shared/log.ts";
-import { isPassing, type Pool, withOrganization } from "../../shared/postgres/pool.ts";
+import { isPassing, type Pool, type Sql, withOrganization } from "../../shared/postgres/pool.ts";
 import { countWaiting } from "../../shared/postgres/analytics-outbox.ts";
+import { analyzeLedger } from "../../shared/postgres/analytics-query.ts";
 import { countPending, summarizeLedger } from "../../shared/postgres/summary.ts";
 import type { Summary, SummaryQuery } from "../../shared/summary.ts";
 
@@ -15,7 +19,10 @@ export interface Sources {
   ledger: (organizationId: string, query: SummaryQuery) => Promise<Summary>;
   /** Null when the analytics copy cannot answer now, which the log says. */
   analytics: (organizationId: string, query: SummaryQuery) => Promise<Summary | null>;
-  pending: (organizationId: string, query: SummaryQuery) => Promise<number>;
+  /** One of the questions of `GET /v1/analytics`, to either store. */
+  analyzeLedger: (organizationId: string, query: AnalyticsQuery) => Promise<AnalyticsResult>;
+  analyzeCopy: (organizationId: string, query: AnalyticsQuery) => Promise<CopyResult | null>;
+  pending: (organizationId: string, range: Pick<SummaryQuery, "from" | "to">) => Promise<number>;
   /** Executions that have not reached the analytics copy, of any time; counted up to a bound. */
   waiting: (organizationId: string) => Promise<number>;
 }
@@ -34,34 +41,57 @@ const REST_MS = 5_000;
 
 export function createSources({ pool, clickhouse, log, now, timeoutMs }: SourcesOptions): Sources {
   let awayUntil = 0;
+  const inLedger = <T>(organizationId: string, work: (sql: Sql) => Promise<T>): Promise<T> =>
+    orUnavailable(withOrganization(pool, organizationId, work));
+  async function fromCopy<T>(
+    work: (deadline: { signal: AbortSignal; maxSeconds: number }) => Promise<T>,
+  ): Promise<T | null> {
+    if (now() < awayUntil) return null;
+    try {
+      return await work({
+        signal: AbortSignal.timeout(timeoutMs),
+        maxSeconds: Math.ceil(timeoutMs / 1_000),
+      });
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      awayUntil = now() + REST_MS;
+      log("WARNING", "the analytics copy did not answer", describeError(error));
+      return null;
+    }
+  }
   return {
     ledger: (organizationId, query) =>
-      orUnavailable(
-        withOrganization(pool, organizationId, (sql) => summarizeLedger(sql, organizationId, query)),
-      ),
-    pending: (organizationId, query) =>
-      orUnavailable(
-        withOrganization(pool, organizationId, (sql) => countPending(sql, organizationId, query)),
-      ),
+      inLedger(organizationId, (sql) => summarizeLedger(sql, organizationId, query)),
+    analytics: (organizationId, query) =>
+      fromCopy((deadline) => summarizeAnalytics(clickhouse, organizationId, query, deadline)),
+    analyzeLedger: (organizationId, query) =>
+      inLedger(organizationId, (sql) => analyzeLedger(sql, organizationId, query)),
+    analyzeCopy: (organizationId, query) =>
+      fromCopy((deadline) => analyzeCopy(clickhouse, organizationId, query, deadline)),
+    pending: (organizationId, range) =>
+      inLedger(organizationId, (sql) => countPending(sql, organizationId, range)),
     waiting: (organizationId) =>
-      orUnavailable(
-        withOrganization(pool, organizationId, (sql) => countWaiting(sql, WAITING_MAX, ["executions"])),
-      ),
-    async analytics(organizationId, query) {
-      if (now() < awayUntil) return null;
-      try {
-        return await summarizeAnalytics(clickhouse, organizationId, query, {
-          signal: AbortSignal.timeout(timeoutMs),
-          maxSeconds: Math.ceil(timeoutMs / 1_000),
-        });
-      } catch (error) {
-        if (!isAway(error)) throw error;
-        awayUntil = now() + REST_MS;
-        log("WARNING", "the analytics copy did not answer", describeError(error));
-        return null;
-      }
-    },
+      inLedger(organizationId, (sql) => countWaiting(sql, WAITING_MAX, ["executions"])),
   };
+}
+
+/**
+ * Asks the store that was wanted; when the choice was ours (null), the analytics copy first and the ledger when that
+ * cannot answer.
+ */
+export async function askEither<Copied extends Exact, Exact>(
+  wanted: Source | null,
+  stores: { analytics: () => Promise<Copied | null>; ledger: () => Promise<Exact> },
+): Promise<{ result: Copied | Exact; source: Source; fallback: boolean }> {
+  if (wanted === "ledger") return { result: await stores.ledger(), source: "ledger", fallback: false };
+  const result = await stores.analytics();
+  if (result !== null) return { result, source: "analytics", fallback: false };
+  if (wanted === null) return { result: await stores.ledger(), source: "ledger", fallback: true };
+  throw new AppError(
+    "unavailable",
+    "the analytics copy cannot be reached; source=ledger gives the same figures",
+    { retryAfterSeconds: 5 },
+  );
 }
 
 /** Runs work on the ledger; what may pass becomes a refusal that asks to come again. */

@@ -1,9 +1,8 @@
-import { AppError } from "../../shared/errors.ts";
 import { getSnapshotName } from "../../shared/postgres/summary.ts";
-import type { Summary, SummaryGroup, SummaryMeasures, SummaryRow } from "../../shared/summary.ts";
+import type { SummaryGroup, SummaryMeasures, SummaryRow } from "../../shared/summary.ts";
 import type { InsightsContext } from "./context.ts";
 import { writePageToken } from "./page-token.ts";
-import { orUnavailable, type Source } from "./sources.ts";
+import { askEither, orUnavailable, type Source } from "./sources.ts";
 import type { SummaryParameters } from "./summary-parameters.ts";
 
 /** The answer of `GET /v1/summary`. */
@@ -42,10 +41,14 @@ async function compute(
   organizationId: string,
   parameters: SummaryParameters,
 ): Promise<SummaryAnswer> {
-  const [{ summary, source, fallback }, pending, waiting] = await Promise.all([
-    ask(context, organizationId, parameters),
-    context.sources.pending(organizationId, parameters),
-    context.sources.waiting(organizationId),
+  const { sources } = context;
+  const [{ result: summary, source, fallback }, pending, waiting] = await Promise.all([
+    askEither(parameters.source, {
+      analytics: () => sources.analytics(organizationId, parameters),
+      ledger: () => sources.ledger(organizationId, parameters),
+    }),
+    sources.pending(organizationId, parameters),
+    sources.waiting(organizationId),
   ]);
   const { from, to, groupBy, offset } = parameters;
   const next = offset + summary.rows.length;
@@ -65,27 +68,4 @@ async function compute(
         ? writePageToken({ from, to, groupBy, source, offset: next })
         : null,
   };
-}
-
-async function ask(
-  context: InsightsContext,
-  organizationId: string,
-  parameters: SummaryParameters,
-): Promise<{ summary: Summary; source: Source; fallback: boolean }> {
-  const { ledger, analytics } = context.sources;
-  if (parameters.source === "ledger") {
-    return { summary: await ledger(organizationId, parameters), source: "ledger", fallback: false };
-  }
-  const summary = await analytics(organizationId, parameters);
-  if (summary !== null) return { summary, source: "analytics", fallback: false };
-  if (parameters.source === null) {
-    return { summary: await ledger(organizationId, parameters), source: "ledger", fallback: true };
-  }
-  throw new AppError(
-    "unavailable",
-    "the analytics copy cannot be reached; source=ledger gives the same figures",
-    {
-      retryAfterSeconds: 5,
-    },
-  );
 }

@@ -12,15 +12,22 @@ import {
   tryLockPatterns,
   unlockPatterns,
 } from "../../shared/postgres/pattern-state.ts";
+import { markForReplay } from "../../shared/postgres/prediction-state.ts";
 import type { Pool, Sql } from "../../shared/postgres/pool.ts";
 import { applyScan, type ScanOutcome } from "./apply-scan.ts";
+import {
+  learnPredictions,
+  type LearningOutcome,
+  type PastBounds,
+  replayDirtyDays,
+} from "./learning/learn-predictions.ts";
 import { inMonth, isUnseen, notIn, onDays } from "./scan-filters.ts";
 import { firstDayOfWindow, monthOf } from "./utc-days.ts";
 import { connectForJob, type JobConnection } from "./job-connection.ts";
 import { moveWindow, rebuildWindows } from "./windows.ts";
 import { createSignatures, type Signatures } from "./signatures.ts";
 
-export interface PatternsOutcome {
+export interface PatternsOutcome extends LearningOutcome {
   mode: "incremental" | "full";
   /** Executions that were looked at; those of a day that is counted anew are looked at again. */
   scanned: number;
@@ -34,13 +41,17 @@ export interface PatternsOutcome {
   steps: number;
   /** Another run was at work: nothing was done. */
   is_under_way: boolean;
-  /** False when time was over before all was counted, or another run is under way. */
+  /** False when time was over before all was counted and learned, or another run is under way. */
   is_done: boolean;
 }
 
 interface RunOptions {
   pool: Pool;
   mode: "incremental" | "full";
+  /** Count patterns alone, or learn for predictions alone. */
+  only: "patterns" | "predictions" | undefined;
+  /** Of what predictions learn anew. */
+  past: PastBounds;
   /** The moment whose UTC day ends the window of 30 days, in ms since 1970. */
   now: number;
   clock: () => number;
@@ -56,7 +67,8 @@ const DIRTY_DAYS_MAX = 100;
 /**
  * Brings roll-ups and patterns up to what is committed in the ledger. Works in steps, each a transaction that leaves
  * everything as one snapshot of the ledger shows it and remembers that snapshot; a run that is cut off loses one step, and
- * the next goes on with what is left. A full run counts every month anew. Throws what the database throws.
+ * the next goes on with what is left. A full run counts every month anew. Afterwards predictions learn what has ended, from
+ * the same ledger in steps of their own. Throws what the database throws.
  */
 export async function runPatterns(options: RunOptions): Promise<PatternsOutcome> {
   const { pool, mode, clock } = options;
@@ -70,6 +82,9 @@ export async function runPatterns(options: RunOptions): Promise<PatternsOutcome>
     recounted_months: 0,
     recounted_days: 0,
     steps: 0,
+    learned: 0,
+    replayed: 0,
+    levels_written: 0,
     is_under_way: false,
     is_done: false,
   };
@@ -78,13 +93,25 @@ export async function runPatterns(options: RunOptions): Promise<PatternsOutcome>
   const run: Run = { ...options, connection, outcome, signatures: createSignatures() };
   const until = clock() + options.runMs;
   await connection.plain(summarizeUpdatedExecutions);
-  for (let isFirst = true; !outcome.is_done && outcome.steps < STEPS_MAX; isFirst = false) {
-    if (!isFirst && clock() > until) break;
-    outcome.is_done = await takeStep(run, isFirst && mode === "full");
-    outcome.steps += 1;
-  }
+  const { only } = options;
+  if (mode === "full" && only !== "patterns") await connection.plain((sql) => markForReplay(sql, null));
+  const isCounted = only === "predictions" || (await countPatterns(run, until));
+  const isLearned = only === "patterns" || (await learnPredictions({ ...run, until }));
+  outcome.is_done = isCounted && isLearned;
   await connection.plain(unlockPatterns);
   return outcome;
+}
+
+/** Resolves with whether nothing is left. */
+async function countPatterns(run: Run, until: number): Promise<boolean> {
+  const { mode, clock, outcome } = run;
+  for (let isFirst = true; outcome.steps < STEPS_MAX; isFirst = false) {
+    if (!isFirst && clock() > until) return false;
+    const isDone = await takeStep(run, isFirst && mode === "full");
+    outcome.steps += 1;
+    if (isDone) return true;
+  }
+  return false;
 }
 
 async function lock(connection: JobConnection, { mode, clock }: RunOptions): Promise<boolean> {
@@ -110,12 +137,13 @@ async function takeStep(run: Run, startsFull: boolean): Promise<boolean> {
     const stored = await findPatternState(sql);
     const state = await nextState(sql, stored, run, startsFull);
     const marks = await takeDirtyDays(sql, DIRTY_DAYS_MAX);
+    await replayDirtyDays(sql, marks, run);
     for (const { organizationId, day } of marks) {
       if (organizationId === null) state.monthsToRecount.push(monthOf(day));
     }
     const [month, ...later] = [...new Set(state.monthsToRecount)].toSorted();
-    const days = marks.flatMap(({ organizationId, day }) =>
-      organizationId === null || monthOf(day) === month ? [] : [{ organizationId, day }],
+    const days = marks.flatMap(({ organizationId, day, isFrozen }) =>
+      organizationId === null || isFrozen || monthOf(day) === month ? [] : [{ organizationId, day }],
     );
     const apply = { sql, windowFirstDay: state.windowIsStale ? null : state.windowFirstDay, ...run };
     if (month !== undefined) {

@@ -7,9 +7,13 @@ export interface OrganizationDay {
   day: string;
 }
 
+/** The executions of days before may have been archived: their roll-ups are final. */
+const NOT_FROZEN = `not exists (select from pattern_frozen_days f
+      where f.organization_id = e.organization_id and e.timestamp < f.before::timestamptz)`;
+
 export function inMonth(month: string): ScanFilter {
   return {
-    text: "e.timestamp >= $1::timestamptz and e.timestamp < $2::timestamptz",
+    text: `e.timestamp >= $1::timestamptz and e.timestamp < $2::timestamptz and ${NOT_FROZEN}`,
     values: [`${month}T00:00:00Z`, `${monthAfter(month)}T00:00:00Z`],
     isNarrow: false,
   };
@@ -38,7 +42,10 @@ const WRITER = `(e.xmin::text::bigint + (($2::bigint >> 32) << 32)
  * What the last counting did not see: rows of transactions that were under way then or began later. The time only keeps
  * the rest of the ledger from being looked at.
  */
-export function isUnseen({ seen, unseenSince }: StoredState, now: Snapshot): ScanFilter {
+export function isUnseen(
+  { seen, unseenSince }: Pick<StoredState, "seen" | "unseenSince">,
+  now: Snapshot,
+): ScanFilter {
   return {
     text: `e.updated_at >= $1::timestamptz and (${WRITER} >= $3::bigint or ${WRITER} = any ($4::bigint[]))`,
     values: [unseenSince, now.xmax, seen.xmax, seen.inProgress],

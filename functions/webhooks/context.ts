@@ -2,6 +2,7 @@ import { type Batches, createBatches } from "../../shared/batches.ts";
 import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
 import { createLog, type Log } from "../../shared/log.ts";
 import { createOidcVerifier, type OidcVerifier } from "../../shared/oidc.ts";
+import { databaseOf } from "../../shared/postgres/environment.ts";
 import type { IntakeRow } from "../../shared/postgres/event-intake.ts";
 import { createPool } from "../../shared/postgres/pool.ts";
 import { createAccessTokens } from "../../shared/pubsub/access-token.ts";
@@ -9,6 +10,8 @@ import { createPublisher } from "../../shared/pubsub/publisher.ts";
 import { createRateLimiter, type RateLimiter } from "../../shared/rate-limit.ts";
 import type { VerificationKey } from "../../shared/signing-secret.ts";
 import { createSecretSource, type SecretSource } from "../../shared/secret-source.ts";
+import { secretPlacesOf } from "../../shared/secrets-environment.ts";
+import { createTracing, type Tracing } from "../../shared/tracing.ts";
 import type { WebhooksConfig } from "./config.ts";
 import { createSources, type Sources } from "./find-source.ts";
 import { createInflater, type Inflater } from "./inflate-body.ts";
@@ -31,6 +34,7 @@ export interface WebhooksContext {
   nudges: Nudges;
   rejected: RejectedLog;
   touches: SecretTouches;
+  tracing: Tracing;
   projectId: string | undefined;
   log: Log;
   now: () => number;
@@ -55,8 +59,9 @@ export function createContext(
   now: () => number = Date.now,
 ): WebhooksContext {
   const log = createLog("webhooks", writeLog);
+  const secrets = createSecretSource({ env: config.secretsEnv, ...secretPlacesOf(config), log, now });
   const pool = createPool({
-    databaseUrl: config.DATABASE_URL,
+    ...databaseOf(config, secrets),
     connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
     applicationName: "netra-webhooks",
     log,
@@ -82,17 +87,13 @@ export function createContext(
     log,
     now,
   });
+  const tracing = createTracing({ environment: config, service: "webhooks", log, now });
   const rejected = createRejectedLog({ pool, log, now });
   const touches = createSecretTouches({ pool, log, now });
   const perSecond = config.NETRA_REQUESTS_PER_SECOND;
   return {
     sources: createSources({ pool, now }),
-    secrets: createSecretSource({
-      env: config.secretsEnv,
-      directory: config.NETRA_SECRETS_DIR,
-      log,
-      now,
-    }),
+    secrets,
     keys: new Map(),
     inflater: createInflater(),
     oidc: createOidcVerifier({ keysUrl: config.NETRA_OIDC_KEYS_URL, now }),
@@ -102,6 +103,7 @@ export function createContext(
     nudges,
     rejected,
     touches,
+    tracing,
     projectId: config.GOOGLE_CLOUD_PROJECT,
     log,
     now,
@@ -109,6 +111,7 @@ export function createContext(
       await nudges.close();
       await rejected.close();
       await touches.close();
+      await tracing.close();
       await pool.end();
     },
   };

@@ -1,6 +1,7 @@
 import type { HttpFunction } from "@google-cloud/functions-framework";
 import { httpHandler } from "../../shared/http.ts";
 import { guardOf } from "../../shared/runtime/guard.ts";
+import { traceOf } from "../../shared/trace.ts";
 import type { WebhooksContext } from "./context.ts";
 import { noteUnread } from "./note-rejection.ts";
 import { takeDelivery } from "./take-delivery.ts";
@@ -10,7 +11,8 @@ export function createHandler(context: WebhooksContext): HttpFunction {
   const handle = httpHandler(context, async (request) => {
     open += 1;
     try {
-      return await takeDelivery(context, request);
+      const span = { name: "take delivery", kind: "server", parent: traceOf(request) } as const;
+      return await context.tracing.inSpan(span, (traceparent) => takeDelivery(context, request, traceparent));
     } finally {
       open -= 1;
       // The platform may take the CPU away once nothing is being answered, so the last request out waits for Pub/Sub.

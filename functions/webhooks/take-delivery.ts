@@ -17,7 +17,11 @@ import { verifyDelivery } from "./verify-delivery.ts";
 import { verifyPush } from "./verify-push.ts";
 
 /** Takes one delivery, from the cheapest guard to the costliest, and answers once it is stored. */
-export async function takeDelivery(context: WebhooksContext, request: HttpRequest): Promise<Reply> {
+export async function takeDelivery(
+  context: WebhooksContext,
+  request: HttpRequest,
+  traceparent: string | undefined,
+): Promise<Reply> {
   const address = readAddress(request.path);
   if (address === null) throw new AppError("not_found", "events are sent to /{kind}/{endpoint}");
   if (request.method !== "POST") {
@@ -68,7 +72,7 @@ export async function takeDelivery(context: WebhooksContext, request: HttpReques
   });
   const outcome = await store(context, source.organization_id, row);
   if (outcome.kind === "refused") throw refuse("not_storable", { detail: `SQLSTATE ${outcome.sqlState}` });
-  const reply = answer(context, request, source.organization_id, row, outcome);
+  const reply = answer(context, request, source.organization_id, row, outcome, traceparent);
   return delivery.isAnswerShown === true ? EMPTY : reply;
 }
 
@@ -100,12 +104,13 @@ function answer(
   organizationId: string,
   row: IntakeRow,
   outcome: Exclude<StoreOutcome, { kind: "refused" }>,
+  traceparent: string | undefined,
 ): Reply {
   const repeated = outcome.kind === "duplicate" ? outcome.event : undefined;
   const id = repeated?.id ?? row.id;
   request.note({ event_id: id, event_type: row.event_type, outcome: outcome.kind });
   const receivedAt = repeated?.received_at ?? row.received_at;
-  const nudge = { kind: "event", organizationId, id, receivedAt } as const;
+  const nudge = { kind: "event", organizationId, id, receivedAt, traceparent } as const;
   if (outcome.kind === "accepted" || repeated?.is_resumed === true) context.nudges.send(nudge);
   else if (repeated?.is_stuck === true) context.nudges.sendAgain(nudge);
   return { status: 200, body: { event: id, outcome: outcome.kind } };

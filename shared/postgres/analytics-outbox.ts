@@ -61,7 +61,8 @@ export async function claimBatch(sql: Sql, except: readonly number[]): Promise<C
   return rows[0] ?? null;
 }
 
-const EXECUTION_LINE = `
+/** An execution as it is copied, `o` and `x` telling which. */
+export const EXECUTION_LINE = `
   select json_build_object(
     'organization_id', e.organization_id,
     'id', e.id,

@@ -1,5 +1,6 @@
 import { encodeArray } from "./binary-array.ts";
 import type { BinaryType } from "./binary-writer.ts";
+import { noteMadeMonth } from "./job-runs.ts";
 import type { Sql } from "./pool.ts";
 
 /**
@@ -205,8 +206,9 @@ export async function completeExecutions(
   return result.rows;
 }
 
-const ENSURE_PARTITION =
-  "select ensure_command_executions_partition(to_timestamp($1::double precision / 1000))";
+const ENSURE_PARTITION = noteMadeMonth(
+  "ensure_command_executions_partition(to_timestamp($1::double precision / 1000))",
+);
 
 /** Makes the partition of the month that holds `timestamp` (milliseconds since 1970) if there is none. */
 export async function ensurePartition(sql: Sql, timestamp: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { SourceKind } from "../event-source.ts";
+import type { EventOrigin } from "../event-source.ts";
 import type { Sql } from "./pool.ts";
 
 /** What operators see of events and rejected requests. Everything here runs with the owner's rights. */
@@ -18,7 +18,7 @@ export interface EventFilter {
   /** Ids; the other members hold as well. */
   ids: readonly string[] | null;
   sourceId: string | null;
-  kind: SourceKind | null;
+  kind: EventOrigin | null;
   /** With `*` for any run of characters, with the action or without: `github.pull_request.*`. */
   type: string | null;
   statuses: readonly EventStatus[] | null;
@@ -45,7 +45,7 @@ export function eventFilterValues(organizationId: string, filter: EventFilter): 
 export interface ListedEvent {
   id: string;
   received_at: Date;
-  source: SourceKind;
+  source: EventOrigin;
   source_name: string | null;
   event_type: string;
   action: string | null;

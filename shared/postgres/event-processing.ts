@@ -1,4 +1,4 @@
-import type { SourceKind } from "../event-source.ts";
+import type { EventOrigin } from "../event-source.ts";
 import { encodeArray } from "./binary-array.ts";
 import type { Sql } from "./pool.ts";
 
@@ -13,7 +13,7 @@ export interface ClaimedRow {
   id: string;
   received_at: Date;
   source_id: string;
-  source: SourceKind;
+  source: EventOrigin;
   event_type: string;
   action: string | null;
   delivery_key: string;

@@ -156,10 +156,12 @@ function keyArrays(keys: readonly PatternKey[]): Buffer[] {
 }
 
 const DAYS_BETWEEN = `
-select distinct organization_id, day::text as day from pattern_daily_rollups
-where day >= $1 and day < $2`;
+select distinct organization_id, day::text as day from pattern_daily_rollups r
+where day >= $1 and day < $2 and not exists (
+  select from pattern_frozen_days f where f.organization_id = r.organization_id and r.day < f.before
+)`;
 
-/** The days from the first to before the second that have roll-ups, of every organization. */
+/** The days from the first to before the second that have roll-ups which are not final, of every organization. */
 export async function listRolledUpDays(sql: Sql, from: string, until: string): Promise<DayKey[]> {
   const { rows } = await sql.query<{ organization_id: string; day: string }>(DAYS_BETWEEN, [from, until]);
   return rows.map(({ organization_id, day }) => ({ organizationId: organization_id, day }));

@@ -1,6 +1,7 @@
 import type { CommandShape } from "../agent/pattern-signature.ts";
 import { addFailure, emptyRollUp, FIGURES, MONEY, type RollUp, SKETCHES } from "../agent/roll-up.ts";
 import { addSketch, BUCKET_MAX, GAMMA, type Sketch, sketchOfBuckets } from "../agent/sketch.ts";
+import { readShape, SHAPE } from "./command-shape.ts";
 import type { Sql } from "./pool.ts";
 
 /**
@@ -48,33 +49,10 @@ const FAILURE_CLASSES: readonly (readonly [name: string, pattern: string])[] = [
   ["tests", "tests? (still )?fail|assertion"],
   ["exit_code", "exit(ed)? (with )?(code|status)"],
 ];
-const FAILURE = `case e.status when 'timeout' then 'timeout' when 'failed' then case
+export const FAILURE = `case e.status when 'timeout' then 'timeout' when 'failed' then case
   when e.error_message is null then 'unknown'
   ${FAILURE_CLASSES.map(([name, pattern]) => `when left(e.error_message, 1000) ~* '${pattern}' then '${name}'`).join("\n  ")}
   else 'other' end end`;
-
-const KIND = "coalesce(e.command_features ->> 'kind', '')";
-const featureText = (path: string): string => `coalesce(e.command_features ->> '${path}', '')`;
-const jsonText = (expression: string): string => `coalesce((${expression})::text, '')`;
-/** No value holds it: the names are words, and JSON escapes it. */
-const SEPARATOR = "chr(1)";
-const joined = (parts: readonly string[]): string => parts.join(` || ${SEPARATOR} || `);
-
-/** What the shape of a command is read from, as one text; of a prompt other things than of a command line. */
-const SHAPE = `case when e.command_features ->> 'kind' = 'prompt' then ${joined([
-  KIND,
-  featureText("agent"),
-  featureText("task_kind"),
-  featureText("length_class"),
-  jsonText("e.command_features -> 'affects_components'"),
-])} else ${joined([
-  KIND,
-  featureText("agent"),
-  jsonText("e.command_args -> 'flags'"),
-  `case when e.command_args -> 'options' <> '{}' and jsonb_typeof(e.command_args -> 'options') = 'object'
-    then (select jsonb_object_agg(o.key, o.value -> 'type') from jsonb_each(e.command_args -> 'options') o)::text else '' end`,
-  jsonText("jsonb_path_query_array(e.command_args, '$.positionals[*].type')"),
-])} end`;
 
 const isLost = "status <> 'completed'";
 const EXPRESSIONS: Readonly<Record<(typeof FIGURES)[number], string>> = {
@@ -259,28 +237,4 @@ function readCodes(text: string): Sketch[] {
 /** Of an array whose items need no quotes. */
 function arrayItems(text: string): string[] {
   return text.length <= 2 ? [] : text.slice(1, -1).split(",");
-}
-
-function readShape({ base, shape }: GroupRow): CommandShape {
-  const [kind = "", agent = "", ...rest] = shape.split("\u0001");
-  const isPrompt = kind === "prompt";
-  const [taskKind = "", lengthClass = "", components = ""] = isPrompt ? rest : [];
-  const [flags = "", options = "", positionals = ""] = isPrompt ? [] : rest;
-  const types: [string, unknown][] = Object.entries(JSON.parse(options || "{}"));
-  return {
-    base,
-    kind,
-    agent: agent || null,
-    taskKind,
-    lengthClass,
-    components: textsIn(components),
-    flags: textsIn(flags),
-    options: types.map(([name, type]) => ({ name, type: String(type) })),
-    positionals: textsIn(positionals),
-  };
-}
-
-function textsIn(array: string): string[] {
-  const value: unknown = JSON.parse(array || "[]");
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }

@@ -61,12 +61,13 @@ export async function readSnapshot(sql: Sql): Promise<Snapshot> {
 }
 
 /** `xmin:xmax:xip,xip` */
-function parseSnapshot(text: string): Snapshot {
+export function parseSnapshot(text: string): Snapshot {
   const [, xmax = "", inProgress = ""] = text.split(":");
   return { text, xmax, inProgress: inProgress === "" ? [] : inProgress.split(",") };
 }
 
-const SERVER = `(select system_identifier::text from pg_control_system()) || '/' ||
+/** Tells servers and databases apart: what a snapshot means is known to its own alone. */
+export const SERVER = `(select system_identifier::text from pg_control_system()) || '/' ||
   (select oid::text from pg_database where datname = current_database()) || '/' || 'command_executions'::regclass::oid::text`;
 
 const READ = `
@@ -135,13 +136,22 @@ with picked as (
   delete from pattern_dirty_days d using picked p
   where d.day = p.day and d.organization_id is not distinct from p.organization_id
 )
-select organization_id, day::text as day from picked`;
+select organization_id, day::text as day, exists (
+  select from pattern_frozen_days f where f.organization_id = picked.organization_id and picked.day < f.before
+) as is_frozen from picked`;
 
-/** Takes marks of at most `max` days away. Null stands for every organization. */
+/** Takes marks of at most `max` days away. Null stands for every organization; the roll-ups of frozen days are final. */
 export async function takeDirtyDays(
   sql: Sql,
   max: number,
-): Promise<{ organizationId: string | null; day: string }[]> {
-  const { rows } = await sql.query<{ organization_id: string | null; day: string }>(TAKE_MARKS, [max]);
-  return rows.map(({ organization_id, day }) => ({ organizationId: organization_id, day }));
+): Promise<{ organizationId: string | null; day: string; isFrozen: boolean }[]> {
+  const { rows } = await sql.query<{ organization_id: string | null; day: string; is_frozen: boolean }>(
+    TAKE_MARKS,
+    [max],
+  );
+  return rows.map(({ organization_id, day, is_frozen }) => ({
+    organizationId: organization_id,
+    day,
+    isFrozen: is_frozen,
+  }));
 }

@@ -1,13 +1,17 @@
 import { type ClientBase, DatabaseError, Pool as PgPool, type PoolClient, TypeOverrides } from "pg";
 import { AppError } from "../errors.ts";
 import { describeError, type Log } from "../log.ts";
+import { watchPool } from "../metrics.ts";
+import { type CloudSqlAddress, CloudSqlPool } from "./cloud-sql-pool.ts";
 
 /** Anything a statement can be sent to: the pool, or the connection of a transaction. */
 export type Sql = Pick<ClientBase, "query">;
 export type Pool = PgPool;
 
-interface PoolOptions {
-  databaseUrl: string;
+/** Where the database is: an address with everything in it, or an instance of Cloud SQL. */
+export type DatabaseAddress = { databaseUrl: string } | { cloudSql: CloudSqlAddress };
+
+interface PoolSettings {
   connectionsMax: number;
   applicationName: string;
   log: Log;
@@ -29,10 +33,10 @@ function parseInt8(text: string): number {
 const types = new TypeOverrides();
 types.setTypeParser(INT8, parseInt8);
 
-export function createPool(options: PoolOptions): Pool {
+/** A pool of connections; nothing connects before the first statement. Close it with `end()`. */
+export function createPool(options: DatabaseAddress & PoolSettings): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 20_000;
-  const pool = new PgPool({
-    connectionString: options.databaseUrl,
+  const settings = {
     max: options.connectionsMax,
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
@@ -44,7 +48,11 @@ export function createPool(options: PoolOptions): Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types,
-  });
+  };
+  const pool =
+    "cloudSql" in options
+      ? new CloudSqlPool(options.cloudSql, settings)
+      : new PgPool({ ...settings, connectionString: options.databaseUrl });
   // A connection that breaks emits on the pool while it is idle and on the client while it is in use; without listeners
   // the process would end. What was running on it fails by itself.
   const onBroken = (error: Error): void => {
@@ -52,6 +60,7 @@ export function createPool(options: PoolOptions): Pool {
   };
   pool.on("error", onBroken);
   pool.on("connect", (client) => client.on("error", onBroken));
+  watchPool(options.applicationName, pool);
   return pool;
 }
 

@@ -12,6 +12,7 @@ export type ProjectedTable =
   | "linear_events"
   | "deployment_events"
   | "repositories"
+  | "repository_names"
   | "repository_branches"
   | "repository_commits"
   | "projects"
@@ -95,6 +96,17 @@ export const PROJECTED_TABLES: Readonly<Record<ProjectedTable, Table>> = {
     key: ["provider", "external_id"],
     version: BY_TIME,
     rewritesSameVersion: true,
+  },
+  repository_names: {
+    columns: {
+      name: required(text(300)),
+      repository_id: required(column("uuid")),
+      first_seen: required({ ...moment, merge: "least" }),
+    },
+    key: ["name", "repository_id"],
+    // Nothing but its beginning is told of a name, and of that the earliest stays.
+    version: ["name"],
+    rewritesSameVersion: false,
   },
   repository_branches: {
     columns: {
@@ -204,6 +216,7 @@ export const PROJECTED_TABLES: Readonly<Record<ProjectedTable, Table>> = {
       branch: text(400),
       base_branch: text(400),
       head_sha: text(64),
+      head_repository_id: column("uuid"),
       merge_sha: text(64),
       parent_id: text(200),
       url: URL,

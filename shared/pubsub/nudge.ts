@@ -10,21 +10,26 @@ export interface Nudge {
   id: string;
   /** When the event was received, in milliseconds since 1970: it says which partition holds the row. */
   receivedAt: number;
+  /** The span that published it, where traces are made. */
+  traceparent?: string | undefined;
 }
 
+/** Of no other version: what is not understood is left out. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** No event was received before the first or will be after the last; the database has no months out there. */
 const RECEIVED_MIN = Date.UTC(2020, 0);
 const RECEIVED_MAX = Date.UTC(2100, 0);
 
-export function nudgeMessage({ kind, organizationId, id, receivedAt }: Nudge): Message {
+export function nudgeMessage({ kind, organizationId, id, receivedAt, traceparent }: Nudge): Message {
   return {
     attributes: {
       kind,
       organization_id: organizationId,
       id,
       received_at: new Date(receivedAt).toISOString(),
+      ...(traceparent === undefined ? {} : { traceparent }),
     },
   };
 }
@@ -37,5 +42,6 @@ export function readNudge(attributes: Readonly<Record<string, string>>): Nudge |
   if (!UUID.test(organizationId) || !UUID.test(id)) return null;
   // Not the other way round: NaN is within nothing.
   if (!(receivedAt >= RECEIVED_MIN && receivedAt < RECEIVED_MAX)) return null;
-  return { kind, organizationId, id, receivedAt };
+  const { traceparent = "" } = attributes;
+  return { kind, organizationId, id, receivedAt, ...(TRACEPARENT.test(traceparent) ? { traceparent } : {}) };
 }

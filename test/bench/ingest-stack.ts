@@ -17,13 +17,14 @@ export interface IngestStack {
   organizationId: string;
   admin: Client;
   adminDatabaseUrl: string;
+  clickhouseUrl: string;
   close: () => Promise<void>;
 }
 
 const PASSWORD = "benchmark";
 
 /** The embedded servers with the durability of production, and the function in a process of its own beside a no-op. */
-export async function startIngestStack(): Promise<IngestStack> {
+export async function startIngestStack(env: Readonly<Record<string, string>> = {}): Promise<IngestStack> {
   const folder = await mkdtemp(join(tmpdir(), "netra-bench-"));
   const undo: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -44,6 +45,7 @@ export async function startIngestStack(): Promise<IngestStack> {
       DATABASE_URL: adminDatabaseUrl.replace("netra_owner", "netra_service"),
       CLICKHOUSE_URL: clickhouseUrl,
       NETRA_REQUESTS_PER_SECOND: "1000000",
+      ...env,
     });
     undo.push(() => ingest.end("SIGTERM"));
     const noOp = await startFunctionProcess("no-op", {}, { source: "test/bench/no-op/index.ts" });
@@ -52,7 +54,7 @@ export async function startIngestStack(): Promise<IngestStack> {
     await admin.connect();
     undo.push(() => admin.end());
     const { key, organizationId } = tenant;
-    return { ingest, noOp, key, organizationId, admin, adminDatabaseUrl, close };
+    return { ingest, noOp, key, organizationId, admin, adminDatabaseUrl, clickhouseUrl, close };
   } catch (error) {
     await close();
     throw error;

@@ -124,7 +124,7 @@ async function startStack(): Promise<PatternsStack> {
   undo.defer(() => admin.end());
   const run: PatternsStack["run"] = async (mode, expected) => {
     const startedAt = performance.now();
-    const response = await fetch(`${patterns.url}/run?mode=${mode}`, { method: "POST" });
+    const response = await fetch(`${patterns.url}/run?mode=${mode}&only=patterns`, { method: "POST" });
     const answer: unknown = await response.json();
     const took = performance.now() - startedAt;
     const scanned =

@@ -47,7 +47,7 @@ export interface SessionFile {
   readonly unreadable: number;
 }
 
-type LengthClass = CommandFacts["features"]["length_class"];
+type LengthClass = ReturnType<typeof parseCommand>["features"]["length_class"];
 
 /** About one word in six characters, as in English prompts: the file keeps only the beginning of long ones. */
 const CHARS_PER_WORD = 6;
@@ -102,14 +102,16 @@ function toSession(line: string): Session | null {
 
 function outcomeOf(row: z.infer<typeof Line>): Session["outcome"] {
   const { ccusage_cost_usd: cost, tokens, sum_turn_duration_ms: turnMs } = row;
+  const total = tokens ? tokens.input + tokens.output + tokens.cache_write + tokens.cache_read : 0;
   return {
     ...(typeof cost === "number" && cost > 0 && { cost_usd: cost }),
     ...(tokens &&
-      tokens.input + tokens.output + tokens.cache_write + tokens.cache_read > 0 && {
+      total > 0 && {
         input_tokens: tokens.input,
         output_tokens: tokens.output,
         cache_write_tokens: tokens.cache_write,
         cache_read_tokens: tokens.cache_read,
+        total_tokens: total,
       }),
     ...(typeof turnMs === "number" && turnMs > 0 && { duration_ms: turnMs }),
   };

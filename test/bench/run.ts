@@ -1,8 +1,13 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { benchAnalytics } from "./analytics.ts";
+import { benchColdStart } from "./cold-start.ts";
 import { benchIngest } from "./ingest.ts";
 import { benchPrediction } from "./prediction.ts";
+import { benchPredictionServing } from "./prediction-serving.ts";
 import { benchPatterns } from "./patterns.ts";
+import { benchRetention } from "./retention.ts";
+import { benchShipped } from "./shipped.ts";
 import { benchSoak } from "./soak.ts";
 import { benchWebhooks } from "./webhooks.ts";
 import { type BenchResult, toJson, toTable } from "./report.ts";
@@ -19,9 +24,14 @@ interface BenchOptions {
 const BENCHES: Readonly<
   Record<string, (progress: (line: string) => void, options: BenchOptions) => Promise<BenchResult[]>>
 > = {
+  analytics: benchAnalytics,
+  "cold-start": benchColdStart,
   ingest: benchIngest,
   prediction: (progress, { file }) => benchPrediction(progress, file),
+  "prediction-serving": benchPredictionServing,
   patterns: benchPatterns,
+  retention: benchRetention,
+  shipped: benchShipped,
   soak: benchSoak,
   webhooks: benchWebhooks,
 };

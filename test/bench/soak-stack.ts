@@ -14,7 +14,15 @@ import { createTenant } from "../helpers/tenant.ts";
 import { endPubSub, forkPubSub } from "./webhooks-pubsub.ts";
 import { createGithubSource } from "./webhooks-source.ts";
 
-export const FUNCTIONS = ["ingest", "webhooks", "events", "patterns", "insights"] as const;
+export const FUNCTIONS = [
+  "ingest",
+  "webhooks",
+  "events",
+  "patterns",
+  "insights",
+  "retention",
+  "health",
+] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 export interface SoakStack {
@@ -79,7 +87,7 @@ export async function startSoakStack(): Promise<SoakStack> {
       CLICKHOUSE_URL: clickhouseUrl,
       PUBSUB_EMULATOR_HOST: `127.0.0.1:${pubsubPort}`,
       NETRA_CALLER_AUTH: "platform",
-      NETRA_ARCHIVE_DIR: join(folder, "archive"),
+      NETRA_ARCHIVE: join(folder, "archive"),
       BENCH_SECRET: secret,
     };
     const running = new Map<FunctionName, FunctionProcess>();

@@ -18,6 +18,8 @@ const JOBS: readonly { name: FunctionName; path: string; everyMs: number; needsK
   { name: "events", path: "/sweep", everyMs: 5_000 },
   { name: "patterns", path: "/run", everyMs: 15_000 },
   { name: "patterns", path: "/run?mode=full", everyMs: 120_000 },
+  { name: "retention", path: "/run", everyMs: 60_000 },
+  { name: "health", path: "/run", everyMs: 10_000 },
 ];
 
 /**

@@ -31,7 +31,20 @@ function createIo(env: Record<string, string> = {}, terminal = false) {
   return { io, text };
 }
 
-const COMMANDS = ["run", "import", "stats", "keys", "sources", "events", "subscriptions", "flush"];
+const COMMANDS = [
+  "run",
+  "import",
+  "stats",
+  "shipped",
+  "insights",
+  "keys",
+  "sources",
+  "events",
+  "subscriptions",
+  "predict",
+  "health",
+  "flush",
+];
 
 describe("the command line", () => {
   it.each([["--help"], ["-h"], ["help"]])("explains itself with %s", async (flag) => {
@@ -61,6 +74,12 @@ describe("the command line", () => {
     [["run", "--batch", "7", "x"], /--batch must be a UUID/],
     [["stats", "--by", "colour"], /--by cannot be "colour"/],
     [["stats"], /NETRA_URL/],
+    [["predict"], /no command to predict/],
+    [["predict", "x", "--file", "y"], /not both/],
+    [["predict", "x", "--max-usd", "much"], /--max-usd must be dollars/],
+    [["predict", "x", "--max-usd", "1", "--gate", "p99"], /--gate must be p50 or p90/],
+    [["predict", "x", "--gate", "p50"], /needs --max-usd/],
+    [["predict", "x"], /NETRA_URL/],
     [["flush"], /NETRA_URL/],
     [["keys"], /create, list or revoke/],
     [["keys", "revoke"], /id or prefix/],

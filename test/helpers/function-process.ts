@@ -19,6 +19,8 @@ export interface FunctionProcess {
 interface ProcessOptions {
   /** The function's own entry when none is given. */
   source?: string;
+  /** What Node runs in place of the framework with that entry; the target is in FUNCTION_TARGET. */
+  program?: string;
   port?: number | undefined;
 }
 
@@ -43,9 +45,19 @@ export async function spawnFunctionProcess(
   const source = options.source ?? `functions/${target}/index.ts`;
   const framework = fileURLToPath(import.meta.resolve("@google-cloud/functions-framework"));
   const main = framework.replace(/index\.js$/, "main.js");
-  const child = spawn(process.execPath, [main, `--source=${ROOT}${source}`, `--target=${target}`], {
+  const args =
+    options.program === undefined
+      ? [main, `--source=${ROOT}${source}`, `--target=${target}`]
+      : [options.program];
+  const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    env: { ...process.env, ...env, PORT: String(port), NODE_ENV: "production" },
+    env: {
+      ...process.env,
+      ...env,
+      PORT: String(port),
+      NODE_ENV: "production",
+      FUNCTION_TARGET: target,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

@@ -67,8 +67,21 @@ describe("npm run migrate", () => {
 
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
-      postgres: [{ version: 1, name: "000001_tenancy", state: "pending" }, {}, {}, {}, {}, {}, {}],
-      clickhouse: [{ version: 1, name: "000001_executions", state: "pending" }, {}, {}],
+      postgres: [
+        { version: 1, name: "000001_tenancy", state: "pending" },
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+      ],
+      clickhouse: [{ version: 1, name: "000001_executions", state: "pending" }, {}, {}, {}],
     });
     expect(text.out).toMatch(FIRST);
   });

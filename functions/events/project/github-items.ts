@@ -1,7 +1,7 @@
 import type { Json } from "../../../shared/event-payload.ts";
 import type { Row } from "../../../shared/postgres/projected-rows.ts";
 import type { ClaimedEvent } from "../projection.ts";
-import { githubRepositoryId } from "./github-repository.ts";
+import { entityIdOf, githubRepositoryId } from "./github-repository.ts";
 import { at, firstText, idText, integer, isoTime, latestTime, text } from "./read-json.ts";
 
 /** Events that tell the whole state of one thing, with the member that is the thing. */
@@ -58,6 +58,7 @@ export function githubItemRow(event: ClaimedEvent, payload: Json, kind: string):
     ...namesOf(item),
     ...peopleOf(item),
     ...commitsOf(item, payload, state),
+    head_repository_id: entityIdOf(event, at(item, "head", "repo", "id")),
     state,
     conclusion: conclusionOf(item),
     severity: severityOf(item),

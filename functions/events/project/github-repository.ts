@@ -9,7 +9,12 @@ const RANKS = { mentioned: 0, changed: 1, deleted: 2 };
 
 /** The id of the repository an event is about, by GitHub's id of it; null when the event names none. */
 export function githubRepositoryId(event: ClaimedEvent, payload: Json): string | null {
-  const externalId = idText(at(payload, "repository", "id"));
+  return entityIdOf(event, at(payload, "repository", "id"));
+}
+
+/** The id of the repository that GitHub knows by the given one; null where there is none. */
+export function entityIdOf(event: ClaimedEvent, id: Json): string | null {
+  const externalId = idText(id);
   return externalId === null ? null : entityId(event.organizationId, "github", externalId);
 }
 

@@ -4,6 +4,7 @@ import type { ClaimedEvent } from "../projection.ts";
 import { githubDeploymentRows } from "./github-deployment.ts";
 import { githubEventRow } from "./github-event-row.ts";
 import { githubItemRow } from "./github-items.ts";
+import { githubNameRows } from "./github-names.ts";
 import { githubPushRows } from "./github-push.ts";
 import { githubRepositoryId, githubRepositoryRow } from "./github-repository.ts";
 import { maskGithubSecrets } from "./github-secrets.ts";
@@ -22,6 +23,7 @@ export function projectGithub(event: ClaimedEvent, payload: Json): ProjectionRes
   const providerTime = githubTime(payload, kind);
   const masked = maskGithubSecrets(payload, kind);
   const repository = githubRepositoryRow(event, payload);
+  const names = githubNameRows(event, payload, providerTime);
   return {
     providerTime,
     repository: text(at(payload, "repository", "full_name")),
@@ -29,6 +31,7 @@ export function projectGithub(event: ClaimedEvent, payload: Json): ProjectionRes
     rows: {
       github_events: [githubEventRow(event, payload, kind, providerTime)],
       ...(repository === null ? {} : { repositories: [repository] }),
+      ...(names.length === 0 ? {} : { repository_names: names }),
       ...effectsOf(event, payload, kind, repository !== null),
     },
     ...(masked === payload ? {} : { payload: masked, payloadText: JSON.stringify(masked) }),

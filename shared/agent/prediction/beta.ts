@@ -3,22 +3,26 @@ const TINY = 1e-300;
 
 /** The value that a Beta(a, b) variable stays below with probability `share`, to 1e-9, by bisection. */
 export function betaQuantile(a: number, b: number, share: number): number {
+  const scale = logGamma(a + b) - logGamma(a) - logGamma(b);
   let low = 0;
   let high = 1;
   for (let step = 0; step < 32; step++) {
     const middle = (low + high) / 2;
-    if (betaShareBelow(a, b, middle) < share) low = middle;
+    if (betaShareBelow(a, b, middle, scale) < share) low = middle;
     else high = middle;
   }
   return (low + high) / 2;
 }
 
-/** The regularized incomplete beta function. Source: continued fraction 8.17.22 of the NIST DLMF, by Lentz's method. */
-function betaShareBelow(a: number, b: number, x: number): number {
+/**
+ * The regularized incomplete beta function, with `scale` = −ln B(a, b). Source: continued fraction 8.17.22 of the NIST DLMF, by
+ * Lentz's method.
+ */
+function betaShareBelow(a: number, b: number, x: number, scale: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
-  if (x > (a + 1) / (a + b + 2)) return 1 - betaShareBelow(b, a, 1 - x);
-  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x));
+  if (x > (a + 1) / (a + b + 2)) return 1 - betaShareBelow(b, a, 1 - x, scale);
+  const front = Math.exp(scale + a * Math.log(x) + b * Math.log1p(-x));
   let d = 1 / notZero(1 - ((a + b) * x) / (a + 1));
   let c = 1;
   let fraction = d;

@@ -9,6 +9,8 @@ export interface Calibrator {
   readonly current: () => Calibration;
   /** `z` = (outcome − mean) / deviation of an estimate that was made before the outcome was known. */
   readonly add: (z: number) => void;
+  /** What it knows, to go on from later; the oldest first. */
+  readonly outcomes: () => readonly number[];
 }
 
 /** Deciles of the normal distribution, at (i + ½) / 8: stands in until there are outcomes, and drops out like them. */
@@ -17,9 +19,9 @@ const NORMAL = [-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534];
 const OUTCOMES_MAX = 200;
 
 /** Split conformal quantiles over the latest outcomes: whatever their distribution, the next falls in 8 of 10 times. */
-export function createCalibrator(): Calibrator {
-  const arrived = [...NORMAL];
-  const sorted = [...NORMAL];
+export function createCalibrator(outcomes: readonly number[] = NORMAL): Calibrator {
+  const arrived = [...outcomes];
+  const sorted = [...outcomes].sort((a, b) => a - b);
   return {
     current: () => ({
       z10: quantile(sorted, 0.1),
@@ -33,6 +35,7 @@ export function createCalibrator(): Calibrator {
       const oldest = arrived.shift();
       if (oldest !== undefined) sorted.splice(position(sorted, oldest), 1);
     },
+    outcomes: () => arrived,
   };
 }
 

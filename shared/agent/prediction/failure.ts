@@ -14,6 +14,12 @@ export interface FailurePrior {
   readonly weight: number;
 }
 
+/** What the levels come to: the mean of a Beta distribution and the executions that it is worth. */
+export interface FailureEstimate extends FailurePrior {
+  readonly level: Level;
+  readonly sample_size: number;
+}
+
 /** The probability that the run fails, with the range in which that probability itself is likely to be. */
 export interface FailurePrediction {
   readonly probability: number;
@@ -33,9 +39,9 @@ const PROBABILITY_MIN = 1e-4;
  * Goes from the general to the specific: what a level adds to the Beta distribution of the one above, which it takes as
  * worth twenty executions.
  */
-export function predictFailure(prior: FailurePrior, evidence: readonly FailureEvidence[]): FailurePrediction {
+export function estimateFailure(prior: FailurePrior, evidence: readonly FailureEvidence[]): FailureEstimate {
   let { probability, weight } = prior;
-  let used: Pick<FailurePrediction, "level" | "sample_size"> = { level: "prior", sample_size: 0 };
+  let used: Pick<FailureEstimate, "level" | "sample_size"> = { level: "prior", sample_size: 0 };
   let above = weight;
   for (const { level, count, failed } of evidence) {
     if (count <= 0) continue;
@@ -45,6 +51,12 @@ export function predictFailure(prior: FailurePrior, evidence: readonly FailureEv
     above = SHRINKAGE;
   }
   const within = Math.min(1 - PROBABILITY_MIN, Math.max(PROBABILITY_MIN, probability));
-  const at = (share: number): number => betaQuantile(within * weight, (1 - within) * weight, share);
-  return { probability: within, p10: at(0.1), p50: at(0.5), p90: at(0.9), ...used };
+  return { probability: within, weight, ...used };
+}
+
+/** The estimate with the range in which the probability itself is likely to be. */
+export function predictFailure(prior: FailurePrior, evidence: readonly FailureEvidence[]): FailurePrediction {
+  const { probability, weight, level, sample_size } = estimateFailure(prior, evidence);
+  const at = (share: number): number => betaQuantile(probability * weight, (1 - probability) * weight, share);
+  return { probability, p10: at(0.1), p50: at(0.5), p90: at(0.9), level, sample_size };
 }

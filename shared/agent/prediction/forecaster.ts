@@ -1,10 +1,11 @@
 import { createCalibrator } from "./calibration.ts";
 import type { Level, LevelKey } from "./level.ts";
-import { createLevelTuner } from "./level-tuner.ts";
+import { type LevelStore, levelsInMemory } from "./level-store.ts";
+import { createLevelTuner, type LevelLosses } from "./level-tuner.ts";
 import { addValue, type LogSummary, NO_SUMMARY } from "./log-summary.ts";
 import { pinballLoss } from "./pinball-loss.ts";
 import { forecastLog, type LogForecast, type QuantityModel, type TrackRecord } from "./predict.ts";
-import { type PredictionSettings, SETTINGS } from "./settings.ts";
+import { type Candidates, SETTINGS } from "./settings.ts";
 import type { LogPrior } from "./shrink.ts";
 
 /** One command about to run. */
@@ -24,13 +25,38 @@ export interface OpenForecast {
   readonly logPrice: number;
 }
 
+/** What a forecaster knows besides its levels, as plain data: who stores it can go on from there, to the last digit. */
+export interface ForecasterState {
+  /** In the order of the settings. */
+  readonly rivals: readonly {
+    readonly losses: LevelLosses;
+    readonly outcomes: readonly number[];
+    readonly score: number;
+  }[];
+  readonly records: QuantityModel["records"];
+  /** Of the logarithms of prices seen. */
+  readonly prices: LogSummary;
+}
+
 export interface Forecaster {
   /** What the quantity's logarithm will be, from the executions learned so far. */
   readonly open: (command: Case) => OpenForecast;
-  /** Learns an outcome: grades the forecast that was made for it, then adds the value to its levels. */
+  /**
+   * Learns an outcome: grades the forecast that was made for it, then adds the value to its levels. Without a forecast
+   * nothing is graded.
+   */
   readonly learn: (command: Case, open: OpenForecast | null, value: number) => void;
   /** What has been learned besides the levels' summaries. */
   readonly model: () => QuantityModel;
+  /** Which of the settings that model has: its place among a level's summaries. */
+  readonly setting: () => number;
+  readonly state: () => ForecasterState;
+}
+
+interface ForecasterPast {
+  readonly levels?: LevelStore;
+  /** Of a forecaster with the same settings, or null to begin. */
+  readonly state?: ForecasterState | null;
 }
 
 /** Settings are judged by about the latest 200 outcomes. */
@@ -41,45 +67,53 @@ const HEAD_START = 1;
 /**
  * Forecasts one quantity over a stream of executions, in the order in which they would have been known. Every setting
  * forecasts each case; the one with the lowest loss so far is used, and intervals come from its own earlier errors, so
- * nothing is taken from what lies ahead. Memory grows with the number of different keys: hand it one organization.
+ * nothing is taken from what lies ahead. Hand it the executions of one organization.
  */
 export function createForecaster(
   prior: LogPrior,
-  candidates: readonly [PredictionSettings, ...PredictionSettings[]] = SETTINGS,
+  candidates: Candidates = SETTINGS,
+  { levels = levelsInMemory(), state = null }: ForecasterPast = {},
 ): Forecaster {
-  const [first, ...others] = candidates.map((settings, index) => ({
-    settings,
-    tuner: createLevelTuner(),
-    calibrator: createCalibrator(),
-    levels: new Map<string, LogSummary>(),
-    score: index === 0 ? 0 : HEAD_START,
-  }));
-  if (first === undefined) throw new RangeError("no settings to choose from");
-  const rivals = [first, ...others];
-  const records: Partial<Record<Level, TrackRecord>> = {};
-  let prices = NO_SUMMARY;
+  const rivals = candidates.map((settings, index) => {
+    const known = state?.rivals[index];
+    return {
+      settings,
+      tuner: createLevelTuner(known?.losses),
+      calibrator: createCalibrator(known?.outcomes),
+      score: known?.score ?? (index === 0 ? 0 : HEAD_START),
+    };
+  });
+  type Rival = (typeof rivals)[number];
+  const records: Partial<Record<Level, TrackRecord>> = { ...state?.records };
+  let prices = state?.prices ?? NO_SUMMARY;
 
-  const modelOf = (rival: typeof first): QuantityModel => ({
+  const modelOf = (rival: Rival): QuantityModel => ({
     settings: rival.settings,
     trust: rival.tuner.trust(),
     calibration: rival.calibrator.current(),
     records,
   });
-  const best = (): typeof first =>
-    others.reduce((least, one) => (one.score < least.score ? one : least), first);
-  const forecast = (rival: typeof first, command: Case, logPrice: number): LogForecast => {
-    const evidence = command.keys.map(({ level, key }) => ({
-      level,
-      summary: rival.levels.get(nameOf(level, key)) ?? NO_SUMMARY,
-    }));
-    return forecastLog(modelOf(rival), prior, evidence, command.at, logPrice);
+  const best = (): number =>
+    rivals.reduce((least, one, index) => (one.score < (rivals[least]?.score ?? Infinity) ? index : least), 0);
+  const getRival = (index: number): Rival => {
+    const rival = rivals[index];
+    if (rival === undefined) throw new RangeError("no settings to choose from");
+    return rival;
   };
 
   return {
     open: (command) => {
       const logPrice = command.logPrice ?? prices.mean;
-      const said = rivals.map((rival) => forecast(rival, command, logPrice));
-      const used = said[rivals.indexOf(best())] ?? forecast(best(), command, logPrice);
+      const known = command.keys.map((key) => ({ level: key.level, summaries: levels.find(key) }));
+      const said = rivals.map((rival, index) => {
+        const evidence = known.map(({ level, summaries }) => ({
+          level,
+          summary: summaries?.[index] ?? NO_SUMMARY,
+        }));
+        return forecastLog(modelOf(rival), prior, evidence, command.at, logPrice);
+      });
+      const used = said[best()];
+      if (used === undefined) throw new RangeError("no settings to choose from");
       return { forecast: used, rivals: said, logPrice };
     },
 
@@ -98,21 +132,33 @@ export function createForecaster(
         const holds = value >= p10 && value <= p90;
         records[estimate.level] = { held: held + (holds ? 1 : 0), tried: tried + 1 };
       }
-      for (const { settings, levels } of rivals) {
-        const relative = value - (settings.byPrice ? (command.logPrice ?? prices.mean) : 0);
-        for (const { level, key } of command.keys) {
-          const name = nameOf(level, key);
-          const before = levels.get(name) ?? NO_SUMMARY;
-          levels.set(name, addValue(before, relative, command.at, settings.halfLifeMs));
-        }
+      const logPrice = command.logPrice ?? prices.mean;
+      for (const key of command.keys) {
+        const before = levels.find(key);
+        const after = rivals.map(({ settings }, index) =>
+          addValue(
+            before?.[index] ?? NO_SUMMARY,
+            value - (settings.byPrice ? logPrice : 0),
+            command.at,
+            settings.halfLifeMs,
+          ),
+        );
+        levels.save(key, after);
       }
       if (command.logPrice !== null) prices = addValue(prices, command.logPrice, command.at, Infinity);
     },
 
-    model: () => structuredClone(modelOf(best())),
+    model: () => structuredClone(modelOf(getRival(best()))),
+    setting: best,
+    state: () =>
+      structuredClone({
+        rivals: rivals.map(({ tuner, calibrator, score }) => ({
+          losses: tuner.losses(),
+          outcomes: calibrator.outcomes(),
+          score,
+        })),
+        records,
+        prices,
+      }),
   };
-}
-
-function nameOf(level: Level, key: string): string {
-  return `${level} ${key}`;
 }

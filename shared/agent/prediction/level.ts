@@ -1,16 +1,16 @@
-import type { CommandFeatures } from "../command-features.ts";
-
 /** Levels of evidence, from the most general to the most specific. `prior` ships with the product. */
-export type Level =
-  | "prior"
-  | "organization"
-  | "base"
-  | "features"
-  | "signature"
-  | "repository"
-  | "repository_base"
-  | "repository_features"
-  | "repository_signature";
+export const LEVELS = [
+  "prior",
+  "organization",
+  "base",
+  "features",
+  "signature",
+  "repository",
+  "repository_base",
+  "repository_features",
+  "repository_signature",
+] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** One level to look up: executions with the same key are its evidence. */
 export interface LevelKey {
@@ -23,7 +23,13 @@ export interface CommandFacts {
   readonly base: string;
   /** The pattern it belongs to (pattern-signature.ts). */
   readonly signature: string;
-  readonly features: Pick<CommandFeatures, "kind" | "task_kind" | "length_class" | "has_plan">;
+  /** As CommandFeatures has them. */
+  readonly features: {
+    readonly kind: string;
+    readonly task_kind: string;
+    readonly length_class: string;
+    readonly has_plan?: boolean;
+  };
   readonly repository: string | null;
 }
 

@@ -1,7 +1,7 @@
 import type { FailurePrior } from "./failure.ts";
 import type { QuantityModel } from "./predict.ts";
 import type { Quantity } from "./quantity.ts";
-import { SETTINGS, UNPRICED_SETTINGS } from "./settings.ts";
+import { settingsOf } from "./settings.ts";
 import type { LogPrior } from "./shrink.ts";
 
 /**
@@ -16,6 +16,7 @@ const TABLE: Readonly<Record<Quantity, readonly [mean: number, deviation: number
   output_tokens: [7.5, 2.4],
   cache_write_tokens: [11.6, 1.3],
   cache_read_tokens: [14.5, 2],
+  total_tokens: [14.6, 1.8],
   duration_ms: [12.7, 1.1],
 };
 
@@ -34,7 +35,7 @@ export const FAILURE_PRIOR: FailurePrior = { probability: 0.03, weight: 20 };
 /** What predicts a quantity until the organization's own past has taught a model. */
 export function coldModel(quantity: Quantity): QuantityModel {
   return {
-    settings: quantity === "cost_usd" ? SETTINGS[0] : UNPRICED_SETTINGS[0],
+    settings: settingsOf(quantity)[0],
     trust: {},
     // The deciles of the normal distribution.
     calibration: { z10: -1.2816, z50: 0, z90: 1.2816 },

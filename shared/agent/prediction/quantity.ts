@@ -5,9 +5,23 @@ export const QUANTITIES = [
   "output_tokens",
   "cache_write_tokens",
   "cache_read_tokens",
+  "total_tokens",
   "duration_ms",
 ] as const;
 export type Quantity = (typeof QUANTITIES)[number];
+
+/** One thing for each quantity. */
+export function mapQuantities<T>(of: (quantity: Quantity) => T): Record<Quantity, T> {
+  return {
+    cost_usd: of("cost_usd"),
+    input_tokens: of("input_tokens"),
+    output_tokens: of("output_tokens"),
+    cache_write_tokens: of("cache_write_tokens"),
+    cache_read_tokens: of("cache_read_tokens"),
+    total_tokens: of("total_tokens"),
+    duration_ms: of("duration_ms"),
+  };
+}
 
 /** Less than any run that reached a model has cost; keeps a run that cost nothing from standing for infinitely little. */
 const COST_MIN_USD = 1e-4;

@@ -400,7 +400,7 @@ describe("odd values", () => {
 
 const REPOSITORY_ID = randomUUID();
 function valueFor(table: string, column: string): Json {
-  if (column === "received_at" || column === "version_time") return receivedAt;
+  if (["received_at", "version_time", "first_seen"].includes(column)) return receivedAt;
   if (column === "version_rank") return 1;
   if (column === "repository_id" || (table === "repositories" && column === "id")) return REPOSITORY_ID;
   if (column.endsWith("id") && column !== "external_id" && column !== "deployment_id") return randomUUID();

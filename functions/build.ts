@@ -1,0 +1,147 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { parseArgs, promisify } from "node:util";
+import { z } from "zod";
+import { type Bundle, bundle, bundleFramework } from "./bundle.ts";
+
+/**
+ * `npm run build [-- --json] [--out DIR] [--image NAME]`: everything that is deployed, in `dist/`:
+ * - a folder for each function, which can be deployed by itself: its bundle, source maps and a package.json;
+ * - `migrations/`, the program that brings the schemas up to date, with its SQL;
+ * - `start.js`, which serves the function that FUNCTION_TARGET names, the framework, and `node_modules` for all of them: the image (see
+ *   Dockerfile);
+ * - `sbom.cdx.json`, what all of it is made of (CycloneDX).
+ *
+ * With a name it also makes the image with docker, and tells its digest.
+ */
+
+const ROOT = dirname(import.meta.dirname);
+const OUTPUT_MAX = 64 * 1024 * 1024;
+const run = promisify(execFile);
+
+const manifestSchema = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
+
+interface Built extends Bundle {
+  name: string;
+}
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    out: { type: "string", default: join(ROOT, "dist") },
+    image: { type: "string" },
+  },
+});
+const out = values.out;
+const manifest = manifestSchema.parse(JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")));
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const functions = await buildFunctions();
+const migrations = await buildMigrations();
+await bundleFramework(join(ROOT, "functions/framework.js"), join(out, "framework"));
+await install([...new Set([...functions, migrations].flatMap(({ packages }) => packages))]);
+await writeBillOfMaterials();
+const digest = values.image === undefined ? null : await makeImage(values.image);
+report([...functions, migrations]);
+
+async function buildFunctions(): Promise<Built[]> {
+  const built: Built[] = [];
+  const entries = await readdir(join(ROOT, "functions"), { withFileTypes: true });
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    const folder = join(out, name);
+    const one = await bundle(join(ROOT, "functions", name, "index.ts"), "index", folder);
+    await writePackage(folder, { name: `netra-${name}`, main: "index.js", packages: one.packages });
+    built.push({ name, ...one });
+  }
+  return built;
+}
+
+async function buildMigrations(): Promise<Built> {
+  const folder = join(out, "migrations");
+  const one = await bundle(join(ROOT, "migrations/cli.ts"), "cli", folder);
+  for (const kind of ["postgres", "clickhouse"]) {
+    await cp(join(ROOT, "migrations", kind), join(folder, kind), { recursive: true });
+  }
+  return { name: "migrations", ...one };
+}
+
+/** Installs exactly what the lock file of the sources says, without what is bundled or only for development. */
+async function install(packages: readonly string[]): Promise<void> {
+  for (const file of ["start.js", "warm.js"]) await cp(join(ROOT, "functions", file), join(out, file));
+  // In the image it belongs to the user who fills it.
+  await mkdir(join(out, ".compiled"));
+  await writePackage(out, { name: "netra", main: "start.js", packages });
+  await lock(out);
+  await npm(["ci", "--omit=dev", "--ignore-scripts", "--prefer-offline"], out);
+}
+
+/** What is bundled and what is installed. Asked to leave out development, npm leaves out what both need as well. */
+async function writeBillOfMaterials(): Promise<void> {
+  // npm names what it lists by the folder.
+  const parent = await mkdtemp(join(out, "bom-"));
+  const folder = join(parent, "netra");
+  await mkdir(folder);
+  const packages = Object.keys(manifest.dependencies);
+  await writePackage(folder, { name: "netra", main: "start.js", packages });
+  await lock(folder);
+  const bom = await npm(["sbom", "--sbom-format=cyclonedx", "--package-lock-only"], folder);
+  await writeFile(join(out, "sbom.cdx.json"), bom);
+  await rm(parent, { recursive: true });
+}
+
+/** The lock file of the sources less what the folder's package.json does not ask for, which needs no network. */
+async function lock(folder: string): Promise<void> {
+  await cp(join(ROOT, "package-lock.json"), join(folder, "package-lock.json"));
+  await cp(join(ROOT, ".npmrc"), join(folder, ".npmrc"));
+  await npm(["install", "--package-lock-only", "--offline", "--ignore-scripts"], folder);
+}
+
+async function writePackage(
+  folder: string,
+  { name, main, packages }: { name: string; main: string; packages: readonly string[] },
+): Promise<void> {
+  const versionOf = (dependency: string): string => {
+    const version = manifest.dependencies[dependency];
+    if (version === undefined) throw new Error(`${dependency} is not among the dependencies of package.json`);
+    return version;
+  };
+  const content = {
+    name,
+    version: manifest.version,
+    private: true,
+    type: "module",
+    main,
+    engines: { node: ">=24" },
+    dependencies: Object.fromEntries(packages.map((dependency) => [dependency, versionOf(dependency)])),
+  };
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+async function npm(args: readonly string[], cwd: string): Promise<string> {
+  const { stdout } = await run("npm", args, { cwd, maxBuffer: OUTPUT_MAX });
+  return stdout;
+}
+
+/** The digest of the image's configuration; a registry gives the digest to deploy when the image is pushed. */
+async function makeImage(image: string): Promise<string> {
+  await run("docker", ["build", "-f", join(ROOT, "functions/Dockerfile"), "-t", image, out], {
+    maxBuffer: OUTPUT_MAX,
+  });
+  const { stdout } = await run("docker", ["image", "inspect", "--format", "{{.Id}}", image]);
+  return stdout.trim();
+}
+
+function report(built: readonly Built[]): void {
+  for (const { name, eagerBytes, lazyBytes } of built) {
+    const lazy = lazyBytes === 0 ? "" : `, ${kilobytes(lazyBytes)} when needed`;
+    process.stderr.write(`${name.padEnd(12)}${kilobytes(eagerBytes).padStart(8)}${lazy}\n`);
+  }
+  process.stderr.write(`written to ${out}${digest === null ? "" : `, image ${digest}`}\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify({ out, image: digest, bundles: built })}\n`);
+}
+
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000)} kB`;
+}

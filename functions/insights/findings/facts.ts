@@ -1,0 +1,68 @@
+import { PRICES } from "../../../shared/agent/prices.ts";
+import type { InsightCells, InsightRange } from "../../../shared/postgres/insight-cells.ts";
+import { listInsightCells } from "../../../shared/postgres/insight-cells.ts";
+import { type InsightFailures, listInsightFailures } from "../../../shared/postgres/insight-failures.ts";
+import {
+  type InsightPatternDay,
+  listInsightPatternDays,
+} from "../../../shared/postgres/insight-pattern-days.ts";
+import { type InsightRequests, listInsightRequests } from "../../../shared/postgres/insight-requests.ts";
+import { type InsightSessions, listInsightSessions } from "../../../shared/postgres/insight-sessions.ts";
+import { prepareAddingUp } from "../../../shared/postgres/insight-values.ts";
+import type { Sql } from "../../../shared/postgres/pool.ts";
+import { TOLERANCE } from "./price-tolerance.ts";
+
+/** What rules work on: figures of one organization over a stretch of time, and nothing else. */
+export interface Facts {
+  range: InsightRange;
+  cells: InsightCells;
+  sessions: InsightSessions;
+  requests: InsightRequests;
+  failures: InsightFailures[];
+  /** Whole UTC days of the range, as the patterns function has counted them. */
+  patternDays: InsightPatternDay[];
+}
+
+export const TIERS: readonly { model: string; abovePromptTokens: number }[] = PRICES.flatMap(
+  ({ model, aliases, tiers }) =>
+    tiers
+      .slice(0, 1)
+      .flatMap(({ abovePromptTokens }) =>
+        [model, ...aliases].map((name) => ({ model: name, abovePromptTokens })),
+      ),
+);
+
+const DAY_MS = 86_400_000;
+
+/** Reads the facts in a few statements, each bounded. Runs in a transaction of the organization. */
+export async function collectFacts(sql: Sql, organizationId: string, range: InsightRange): Promise<Facts> {
+  await prepareAddingUp(sql);
+  const cells = await listInsightCells(sql, organizationId, range, TOLERANCE);
+  const sessions = await listInsightSessions(
+    sql,
+    organizationId,
+    range,
+    TIERS.map(({ model }) => model),
+  );
+  const { heavy } = sessions;
+  return {
+    range,
+    cells,
+    sessions,
+    requests:
+      heavy.length === 0
+        ? { gaps: [], long: [] }
+        : await listInsightRequests(sql, organizationId, range, heavy, TIERS),
+    failures: await listInsightFailures(sql, organizationId, range),
+    patternDays: await listInsightPatternDays(
+      sql,
+      organizationId,
+      dayOf(Math.ceil(range.from.getTime() / DAY_MS) * DAY_MS),
+      dayOf(range.to.getTime() - 1),
+    ),
+  };
+}
+
+function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

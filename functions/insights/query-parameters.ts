@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { AppError, type Fault } from "../../shared/errors.ts";
+
+const DAY_MS = 86_400_000;
+const DEFAULT_DAYS = 30;
+const LIMIT_MAX = 1_000;
+const EARLIEST = Date.parse("2000-01-01T00:00:00Z");
+const LATEST = Date.parse("2200-01-01T00:00:00Z");
+
+const notAMoment =
+  "must be a date, such as 2026-11-20, or an RFC 3339 date-time, such as 2026-11-20T09:30:00Z";
+
+/** A date or a moment, as text. */
+export const momentParameter = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], { error: notAMoment })
+  .refine((text) => Date.parse(text) >= EARLIEST && Date.parse(text) <= LATEST, {
+    error: "must lie between 2000-01-01 and 2200-01-01",
+  });
+
+/** How many rows a page has at most, as text. */
+export const limitParameter = z
+  .string()
+  .refine((text) => /^[0-9]{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= LIMIT_MAX, {
+    error: `must be a whole number from 1 to ${LIMIT_MAX}`,
+  });
+
+/**
+ * The query of an address as a schema has it.
+ * @throws AppError bad_request with every fault: unknown names, names given twice, values that are not valid.
+ */
+export function parseQuery<Schema extends z.ZodObject>(
+  query: URLSearchParams,
+  schema: Schema,
+): z.output<Schema> {
+  refuseAny(
+    [...new Set(query.keys())]
+      .filter((name) => query.getAll(name).length > 1)
+      .map((name) => ({ pointer: pointerTo(name), detail: "is given more than once" })),
+  );
+  const parsed = schema.safeParse(Object.fromEntries(query));
+  if (parsed.success) return parsed.data;
+  const known = `there are ${Object.keys(schema.shape).join(", ")}`;
+  throw refusal(
+    parsed.error.issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((name) => ({
+            pointer: pointerTo(name),
+            detail: `is not a parameter of this; ${known}`,
+          }))
+        : [{ pointer: pointerTo(String(issue.path[0])), detail: issue.message }],
+    ),
+  );
+}
+
+/**
+ * `from` is inclusive; `to` is exclusive, and a plain date there includes its whole day. Without them it is the last 30 days
+ * up to the end of today, in UTC.
+ */
+export function rangeOf(
+  { from, to }: { from?: string | undefined; to?: string | undefined },
+  nowMs: number,
+): { from: Date; to: Date } {
+  const tomorrow = Math.floor(nowMs / DAY_MS + 1) * DAY_MS;
+  const end = to === undefined ? tomorrow : Date.parse(to) + (isDate(to) ? DAY_MS : 0);
+  const start = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
+  return { from: new Date(start), to: new Date(end) };
+}
+
+export function refuseAny(faults: readonly Fault[]): void {
+  if (faults.length > 0) throw refusal(faults);
+}
+
+export function refusal(errors: readonly Fault[]): AppError {
+  return new AppError("bad_request", "the parameters are not valid; see errors", { errors });
+}
+
+/** The RFC 6901 pointer to a parameter. */
+export function pointerTo(name: string): string {
+  return `/${name.slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
+
+function isDate(text: string): boolean {
+  return text.length === "2026-11-20".length;
+}

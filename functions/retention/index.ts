@@ -1,0 +1,9 @@
+import { http } from "@google-cloud/functions-framework";
+import { installRuntime } from "../../shared/runtime/install.ts";
+import { readConfig } from "./config.ts";
+import { createContext } from "./context.ts";
+import { BODY_BYTES_MAX, createHandler } from "./handler.ts";
+
+const context = createContext(readConfig(process.env));
+installRuntime({ maxBodyBytes: BODY_BYTES_MAX, onStop: context.close });
+http("retention", createHandler(context));

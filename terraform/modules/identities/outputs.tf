@@ -1,0 +1,13 @@
+output "emails" {
+  description = "E-mail of each account, by its key."
+  value       = { for key, account in google_service_account.this : key => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com" }
+}
+
+output "project_roles" {
+  description = "Roles on the whole project that were given, by the account's key."
+  value = {
+    for key in keys(var.accounts) : key => toset([
+      for id, binding in google_project_iam_member.this : binding.role if split(" ", id)[0] == key
+    ])
+  }
+}

@@ -1,0 +1,10 @@
+# Nothing is made here: the tests of this folder load the modules and environments beside it.
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = ">= 6.50, < 8.0"
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ROOT } from "./run-cli.ts";
+
+interface Block {
+  name: string;
+  file: string;
+  text: string;
+}
+
+/** The blocks of a kind at the top level of every file. */
+function listBlocks(kind: "variable" | "output"): Block[] {
+  return globSync("**/*.tf", { cwd: ROOT }).flatMap((file) => {
+    const text = readFileSync(join(ROOT, file), "utf8");
+    const blocks = text.matchAll(new RegExp(`^${kind} "([^"]+)" \\{\\n([\\s\\S]*?)^\\}$`, "gm"));
+    return [...blocks].map(([, name = "", body = ""]) => ({ name, file, text: body }));
+  });
+}
+
+const nameOf = ({ file, name }: Block): string => `${file} ${name}`;
+
+describe("the configuration", () => {
+  it("describes every variable and every output", () => {
+    const blocks = [...listBlocks("variable"), ...listBlocks("output")];
+
+    expect(blocks.length).toBeGreaterThan(150);
+    expect(blocks.filter(({ text }) => !/^ {2}description\s+= (".{8}|<<-)/m.test(text)).map(nameOf)).toEqual(
+      [],
+    );
+  });
+
+  it("refuses wrong values of every variable: a truth value by its type, any other by a validation", () => {
+    const open = listBlocks("variable").filter(({ text }) =>
+      /^ {2}type\s+= bool$/m.test(text)
+        ? !/^ {2}nullable\s+= false$/m.test(text)
+        : !/^ {2}validation \{$/m.test(text),
+    );
+
+    expect(open.map(nameOf)).toEqual([]);
+  });
+
+  it("has a README beside every module", () => {
+    const modules = new Set(globSync("modules/*/main.tf", { cwd: ROOT }).map((file) => dirname(file)));
+
+    expect(modules.size).toBeGreaterThan(10);
+    expect([...modules].filter((folder) => !existsSync(join(ROOT, folder, "README.md")))).toEqual([]);
+  });
+});
