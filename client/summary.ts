@@ -63,6 +63,12 @@ export function getSummary(connection: Connection, parameters: Parameters): Prom
   return askInsights(connection, "/v1/summary", parameters, summary);
 }
 
+interface Asking {
+  /** Sent as JSON by POST, which must be safe to repeat; without one it is a GET. */
+  body?: unknown;
+  timeoutMs?: number;
+}
+
 /**
  * Asks the insights function a question and waits, up to a bound, while it says that it will be able to answer later.
  * @throws SummaryError when it did not, or answered what the schema does not know.
@@ -72,6 +78,7 @@ export async function askInsights<Answer>(
   path: string,
   parameters: Parameters,
   schema: z.ZodType<Answer>,
+  { body: sent, timeoutMs = TIMEOUT_MS }: Asking = {},
 ): Promise<Answer> {
   const url = new URL(`${connection.url}${path}`);
   for (const [name, value] of Object.entries(parameters))
@@ -82,9 +89,14 @@ export async function askInsights<Answer>(
     let body: unknown;
     try {
       const response = await fetch(url, {
-        headers: { authorization: `Bearer ${connection.apiKey}`, accept: "application/json" },
+        ...(sent === undefined ? {} : { method: "POST", body: JSON.stringify(sent) }),
+        headers: {
+          authorization: `Bearer ${connection.apiKey}`,
+          accept: "application/json",
+          ...(sent === undefined ? {} : { "content-type": "application/json" }),
+        },
         redirect: "manual",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
       });
       ({ status } = response);
       retryAfter = response.headers.get("retry-after");
@@ -104,7 +116,7 @@ export async function askInsights<Answer>(
 function reasonOf(host: string, status: number, body: unknown): string {
   if (status === 200) return `${host} answers, but not as Netra's insights function does`;
   const parsed = problem.safeParse(body);
-  const faults = parsed.data?.errors?.map(({ pointer, detail }) => `${pointer} ${detail}`).join("; ");
+  const faults = parsed.data?.errors?.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join("; ");
   const said = faults ?? parsed.data?.detail;
   return `${host} answered ${status}${said === undefined ? "" : `: ${said}`}`;
 }

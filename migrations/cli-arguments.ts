@@ -10,6 +10,8 @@ export interface CliArguments {
   count: number | undefined;
   yes: boolean;
   json: boolean;
+  /** Logins of functions that get their rights after `up`. */
+  logins: readonly string[];
   /** What `create` names its files by. */
   name: string;
 }
@@ -24,6 +26,7 @@ export const HELP = `Usage: npm run migrate -- <command> [options]
 
   --only postgres|clickhouse   one of the two databases
   --count <n>                  at most n migrations of each database
+  --login <name>               after up, let this login of PostgreSQL work as a function; may be given more than once
   --yes                        do not ask before \`down\`
   --json                       print the result as one JSON object
   --help                       print this
@@ -58,12 +61,17 @@ export function readArguments(args: readonly string[]): CliArguments | null {
   if (command !== "create" && rest.length > 0) {
     throw new UsageError(`${command} takes no further words, and got "${rest.join(" ")}"`);
   }
+  const logins = values.login ?? [];
+  if (logins.length > 0 && (command !== "up" || only === "clickhouse")) {
+    throw new UsageError("--login belongs to `up` of PostgreSQL");
+  }
   return {
     command,
     only,
     count: readCount(values.count),
     yes: values.yes ?? false,
     json: values.json ?? false,
+    logins,
     name: rest.join(" "),
   };
 }
@@ -78,6 +86,7 @@ function parse(args: readonly string[]) {
         count: { type: "string" },
         yes: { type: "boolean", short: "y" },
         json: { type: "boolean" },
+        login: { type: "string", multiple: true },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -8,6 +8,7 @@ import { findAddresses } from "./addresses.ts";
 import { type CliArguments, HELP, readArguments, UsageError } from "./cli-arguments.ts";
 import { chooseTargets, DIRECTORIES, type Steps, type Target } from "./cli-targets.ts";
 import { errorText } from "./error-text.ts";
+import { grantLogins } from "./grant-logins.ts";
 import { MigrationError } from "./migration-error.ts";
 import { createMigrationFiles } from "./migration-files.ts";
 import type { MigrationStatus } from "./migration-plan.ts";
@@ -58,7 +59,11 @@ async function runCommand(wanted: CliArguments, io: CliIo): Promise<0 | 1 | 2> {
   const direction = wanted.command;
   const steps = { direction, ...(wanted.count === undefined ? {} : { count: wanted.count }) };
   // Down in the opposite order of up.
-  return migrate(direction === "up" ? targets : targets.toReversed(), steps, wanted, io);
+  const code = await migrate(direction === "up" ? targets : targets.toReversed(), steps, wanted, io);
+  if (code !== 0 || wanted.logins.length === 0 || addresses.databaseUrl === undefined) return code;
+  await grantLogins(addresses.databaseUrl, wanted.logins);
+  io.err(wanted.logins.map((login) => `${login} may work as a function\n`).join(""));
+  return code;
 }
 
 async function migrate(

@@ -65,6 +65,28 @@ export function listRequestCounts(): RouteCounts[] {
   return [...counted.values()];
 }
 
+export interface CacheCounts {
+  readonly name: string;
+  hits: number;
+  misses: number;
+}
+
+const CACHES_MAX = 100;
+const caches = new Map<string, CacheCounts>();
+
+/** Where a cache counts what is asked of it; those of one name together. The name comes from the code. */
+export function countCache(name: string): CacheCounts {
+  const known = caches.get(name);
+  if (known !== undefined) return known;
+  const made = { name, hits: 0, misses: 0 };
+  setBounded(caches, name, made, CACHES_MAX);
+  return made;
+}
+
+export function listCacheCounts(): CacheCounts[] {
+  return [...caches.values()];
+}
+
 /** What there is to know of a pool of connections. */
 interface Watched {
   readonly totalCount: number;

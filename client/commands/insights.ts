@@ -2,9 +2,10 @@ import type { Command, CommandIo } from "../command.ts";
 import { CONNECTION_OPTIONS, CONNECTION_USAGE, parseOptions, wholeNumber } from "../command.ts";
 import { type Connection, getConnection } from "../connection.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
-import { decideFinding, FindingsError, getFindings, type ListedFinding } from "../findings/findings.ts";
+import { decideFinding, getFindings, type ListedFinding } from "../findings/findings.ts";
 import { formatFinding, formatFindings } from "../findings/format-findings.ts";
 import { formatCost } from "../format-summary.ts";
+import { SummaryError } from "../summary.ts";
 
 export const insightsCommand: Command = {
   name: "insights",
@@ -81,7 +82,7 @@ async function runInsights(argv: string[], io: CommandIo): Promise<number> {
     io.out(values.json ? `${JSON.stringify(decided)}\n` : sentence(decided));
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof FindingsError)) throw error;
+    if (!(error instanceof SummaryError)) throw error;
     io.err(`${io.style("err", "red", "netra:")} ${error.message}\n`);
     return error.away ? EXIT.unreachable : EXIT.failure;
   }

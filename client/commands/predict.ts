@@ -3,14 +3,10 @@ import { CONNECTION_OPTIONS, CONNECTION_USAGE, parseOptions } from "../command.t
 import { getConnection } from "../connection.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
 import { formatBatch, formatSingle } from "../predict/format-prediction.ts";
-import {
-  type BatchPrediction,
-  getPrediction,
-  PredictionError,
-  type SinglePrediction,
-} from "../predict/prediction.ts";
+import { type BatchPrediction, getPrediction, type SinglePrediction } from "../predict/prediction.ts";
 import { type BatchItem, readCommands } from "../predict/read-commands.ts";
 import { sendableCommand } from "../sendable-text.ts";
+import { SummaryError } from "../summary.ts";
 import { readWorkspace } from "../workspace.ts";
 
 export const predictCommand: Command = {
@@ -73,7 +69,7 @@ async function runPredict(argv: string[], io: CommandIo): Promise<number> {
     io.out(values.json ? `${JSON.stringify(body)}\n` : format(answer, commands ?? []));
     return exitOf(answer, gate, io);
   } catch (error) {
-    if (!(error instanceof PredictionError)) throw error;
+    if (!(error instanceof SummaryError)) throw error;
     io.err(`${io.style("err", "red", "netra:")} ${error.message}\n`);
     return EXIT.failure;
   }

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Connection } from "../connection.ts";
-import { readRetryAfter } from "../post-batch.ts";
+import { askInsights } from "../summary.ts";
 
 const held = z.object({ coverage: z.number(), tried: z.number() }).nullable();
 const quantiles = <Value extends z.ZodType>(value: Value) => ({ p10: value, p50: value, p90: value });
@@ -51,60 +50,18 @@ export type SinglePrediction = z.output<typeof single>;
 export type BatchPrediction = z.output<typeof batch>;
 export type PredictionFigure = z.output<typeof figure>;
 
-/** The question could not be answered; the message says what to do. */
-export class PredictionError extends Error {
-  override readonly name = "PredictionError";
-}
+/** The answer read, and as it came. */
+const read = z.unknown().transform((body, context) => {
+  const parsed = answer.safeParse(body);
+  if (parsed.success) return { answer: parsed.data, body };
+  context.addIssue("is no prediction");
+  return z.NEVER;
+});
 
-const problem = z.object({ detail: z.string().optional(), errors: z.array(fault).optional() });
-const ATTEMPTS_MAX = 3;
-const TIMEOUT_MS = 20_000;
-const WAIT_MS_MAX = 5_000;
-
-/** Asks the insights function for `POST /v1/predict`, with the body that takes; answers it read and as it came. */
-export async function getPrediction(
+/** Asks for `POST /v1/predict`, with the body that takes; answers it read and as it came. Throws SummaryError. */
+export function getPrediction(
   connection: Connection,
   question: Readonly<Record<string, unknown>>,
 ): Promise<{ answer: SinglePrediction | BatchPrediction; body: unknown }> {
-  const url = new URL(`${connection.url}/v1/predict`);
-  for (let attempt = 1; ; attempt++) {
-    const { status, retryAfter, body } = await post(url, connection.apiKey, question);
-    const parsed = answer.safeParse(body);
-    if (status === 200 && parsed.success) return { answer: parsed.data, body };
-    const isPassing = status === 429 || status === 503;
-    if (!isPassing || attempt >= ATTEMPTS_MAX) throw new PredictionError(reasonOf(url.host, status, body));
-    await sleep(Math.min(WAIT_MS_MAX, readRetryAfter(retryAfter, Date.now()) ?? 1_000));
-  }
-}
-
-async function post(
-  url: URL,
-  apiKey: string,
-  question: Readonly<Record<string, unknown>>,
-): Promise<{ status: number; retryAfter: string | null; body: unknown }> {
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${apiKey}`,
-        "content-type": "application/json",
-        accept: "application/json",
-      },
-      body: JSON.stringify(question),
-      redirect: "manual",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    const body: unknown = await response.json().catch(() => null);
-    return { status: response.status, retryAfter: response.headers.get("retry-after"), body };
-  } catch (error) {
-    throw new PredictionError(`${url.host} does not answer`, { cause: error });
-  }
-}
-
-function reasonOf(host: string, status: number, body: unknown): string {
-  if (status === 200) return `${host} answers, but not as Netra's insights function does`;
-  const parsed = problem.safeParse(body);
-  const faults = parsed.data?.errors?.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join("; ");
-  const said = faults ?? parsed.data?.detail;
-  return `${host} answered ${status}${said === undefined ? "" : `: ${said}`}`;
+  return askInsights(connection, "/v1/predict", {}, read, { body: question });
 }

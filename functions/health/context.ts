@@ -51,6 +51,7 @@ export function createContext(
       connectionTimeoutMs: CONNECT_MS,
       statementTimeoutMs,
       answerGraceMs: 100,
+      triesOnce: true,
     });
   const pool = openPool("netra-health", CONNECTIONS, KEY_STATEMENT_MS);
   const checks = openPool("netra-health-checks", CHECK_CONNECTIONS, STATEMENT_MS);

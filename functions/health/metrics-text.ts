@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import {
   LATENCY_BUCKETS_SECONDS,
+  listCacheCounts,
   listPoolCounts,
   listRequestCounts,
   type RouteCounts,
@@ -49,6 +50,7 @@ export async function metricsText(report: Report, alerts: readonly ListedAlert[]
   addChecks(registry, report);
   if (alerts !== null) addAlerts(registry, alerts);
   addPools(registry);
+  addCaches(registry);
   addRequests(registry, listRequestCounts());
   return registry.metrics();
 }
@@ -109,6 +111,19 @@ function addPools(registry: Metrics): void {
     active.set(labels, pool.active);
     waiting.set(labels, pool.waiting);
     errors.inc(labels, pool.errors);
+  }
+}
+
+function addCaches(registry: Metrics): void {
+  const requests = new Counter({
+    name: "netra_cache_requests",
+    help: "Questions to a cache of answers of this process, by whether it had the answer.",
+    labelNames: ["cache", "result"],
+    registers: [registry],
+  });
+  for (const { name, hits, misses } of listCacheCounts()) {
+    requests.inc({ cache: name, result: "hit" }, hits);
+    requests.inc({ cache: name, result: "miss" }, misses);
   }
 }
 

@@ -1,4 +1,5 @@
 import { changeAlerts } from "../../shared/postgres/alerts.ts";
+import { summarizeIngestKeys } from "../../shared/postgres/health-queues.ts";
 import { getReplicationFacts } from "../../shared/postgres/health-replication.ts";
 import { insertSamples } from "../../shared/postgres/health-samples.ts";
 import { getStorageFacts } from "../../shared/postgres/health-storage.ts";
@@ -45,6 +46,7 @@ export async function runHealth({ sources, pool, log }: HealthContext): Promise<
       blocks_read,
       ...(log_bytes === null ? {} : { log_bytes }),
     });
+    await summarizeIngestKeys(pool);
   }
   return {
     status,

@@ -1,3 +1,5 @@
+import { countCache } from "../../shared/metrics.ts";
+
 /**
  * Holds answers for a short time, each together with the state of the ledger it was computed in. Questions that come
  * while their answer is being computed wait for that one. The least recently used go first.
@@ -19,12 +21,15 @@ interface Entry<Answer> {
 }
 
 export function createAnswerCache<Answer>(options: {
+  /** What its hits are counted under. */
+  name: string;
   ttlMs: number;
   entriesMax: number;
   bytesMax: number;
   now: () => number;
 }): AnswerCache<Answer> {
   const entries = new Map<string, Entry<Answer>>();
+  const counts = countCache(options.name);
   let bytes = 0;
 
   function forget(question: string): void {
@@ -58,9 +63,11 @@ export function createAnswerCache<Answer>(options: {
       if (known !== undefined && known.state === state && known.until > options.now()) {
         entries.delete(question);
         entries.set(question, known);
+        counts.hits += 1;
         return { answer: await known.answer, cached: true };
       }
       forget(question);
+      counts.misses += 1;
       const entry: Entry<Answer> = {
         state,
         answer: compute(),

@@ -1,12 +1,13 @@
-import { ClickHouseError } from "@clickhouse/client";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 import type { AnalyticsQuery } from "../../shared/analytics.ts";
 import type { AnalyticsResult } from "../../shared/analytics-answers.ts";
 import { analyzeCopy, type CopyResult } from "../../shared/clickhouse/analytics-query.ts";
+import { isClickHouseAway } from "../../shared/clickhouse/outage.ts";
 import { summarizeAnalytics } from "../../shared/clickhouse/summary.ts";
 import { AppError } from "../../shared/errors.ts";
 import { describeError, type Log } from "../../shared/log.ts";
-import { isPassing, type Pool, type Sql, withOrganization } from "../../shared/postgres/pool.ts";
+import { isPassing, type Sql } from "../../shared/postgres/pool.ts";
+import type { Reader } from "../../shared/postgres/replicas.ts";
 import { countWaiting } from "../../shared/postgres/analytics-outbox.ts";
 import { analyzeLedger } from "../../shared/postgres/analytics-query.ts";
 import { countPending, summarizeLedger } from "../../shared/postgres/summary.ts";
@@ -28,7 +29,7 @@ export interface Sources {
 }
 
 interface SourcesOptions {
-  pool: Pool;
+  reader: Reader;
   clickhouse: ClickHouse;
   log: Log;
   now: () => number;
@@ -39,10 +40,10 @@ const WAITING_MAX = 100_000;
 /** After a failure the analytics copy is left alone for this long, so that not every question waits for it. */
 const REST_MS = 5_000;
 
-export function createSources({ pool, clickhouse, log, now, timeoutMs }: SourcesOptions): Sources {
+export function createSources({ reader, clickhouse, log, now, timeoutMs }: SourcesOptions): Sources {
   let awayUntil = 0;
   const inLedger = <T>(organizationId: string, work: (sql: Sql) => Promise<T>): Promise<T> =>
-    orUnavailable(withOrganization(pool, organizationId, work));
+    orUnavailable(reader.read(organizationId, work));
   async function fromCopy<T>(
     work: (deadline: { signal: AbortSignal; maxSeconds: number }) => Promise<T>,
   ): Promise<T | null> {
@@ -53,7 +54,7 @@ export function createSources({ pool, clickhouse, log, now, timeoutMs }: Sources
         maxSeconds: Math.ceil(timeoutMs / 1_000),
       });
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isClickHouseAway(error)) throw error;
       awayUntil = now() + REST_MS;
       log("WARNING", "the analytics copy did not answer", describeError(error));
       return null;
@@ -109,26 +110,4 @@ export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
       },
     );
   }
-}
-
-/** No table or database yet, deadlines, limits, lost nodes, access: what an operator can set right. The rest is a bug. */
-const PASSING_CODES = new Set([
-  "60",
-  "81",
-  "159",
-  "160",
-  "202",
-  "203",
-  "209",
-  "210",
-  "241",
-  "279",
-  "394",
-  "425",
-  "516",
-]);
-
-function isAway(error: unknown): boolean {
-  if (error instanceof ClickHouseError) return PASSING_CODES.has(error.code);
-  return error instanceof Error && !(error instanceof TypeError || error instanceof RangeError);
 }

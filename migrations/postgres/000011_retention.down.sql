@@ -114,6 +114,7 @@ drop function archive_tables(date);
 drop function remove_executions_early(date, uuid, timestamptz, boolean, integer);
 drop function detach_executions_month(date);
 drop function align_archive_columns(text);
+drop function when_archived(text[]);
 drop function execution_columns();
 drop function freeze_pattern_days(uuid, date);
 drop function early_executions_obstacle(date, uuid, timestamptz);

@@ -91,7 +91,7 @@ create table retention_archives (
   id uuid primary key default gen_random_uuid(),
   month date not null check (month = date_trunc('month', month)),
   state varchar(20) not null check (state in ('early', 'detached', 'archived', 'exported', 'dropped', 'restored')),
-  -- Of exported ones: where the manifest is.
+  -- Where the manifest is, or will be: it stands here before the first file is written.
   location varchar(1000),
   manifest_sha256 bytea,
   row_count bigint,
@@ -227,7 +227,8 @@ begin
 end
 $$;
 
-/* Gives a table of the archive the columns of executions that came since it was made, with their defaults. */
+/* Gives a table of the archive the columns of executions that came since it was made, with their defaults, and the rules:
+   without them it cannot be attached. Rows that break a rule refuse it. */
 create function align_archive_columns(name text) returns void
   language plpgsql security definer
   set search_path = public, pg_temp
@@ -248,6 +249,15 @@ begin
   loop
     execute format('alter table archive.%I %s', name, definition);
   end loop;
+  for definition in
+    select format('add constraint %I %s', c.conname, pg_get_constraintdef(c.oid))
+    from pg_constraint c
+    where c.conrelid = 'command_executions'::regclass and c.contype = 'c' and not exists (
+      select from pg_constraint own where own.conrelid = format('archive.%I', name)::regclass and own.conname = c.conname
+    )
+  loop
+    execute format('alter table archive.%I %s', name, definition);
+  end loop;
 end
 $$;
 
@@ -259,6 +269,18 @@ as
 $$
   select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
   where attrelid = 'command_executions'::regclass and attnum > 0 and not attisdropped
+$$;
+
+/* What becomes of a row that is in the archive already: it stays, unless it was archived pending and has ended since. For an
+   insert of these columns, quoted where they must be, into a table of the archive under the name `kept`. */
+create function when_archived(columns text[]) returns text
+  language sql immutable
+  set search_path = public, pg_temp
+as
+$$
+  select 'on conflict (organization_id, id, timestamp) do update set ' ||
+    string_agg(format('%s = excluded.%s', name, name), ', ') || ' where kept.status = ''pending'''
+  from unnest(columns) as name
 $$;
 
 /* Takes a month out of the ledger into the schema `archive` and makes the roll-ups of its days final. Returns `detached`,
@@ -304,7 +326,7 @@ begin
     -- Late rows of a month that was archived before.
     perform align_archive_columns(partition);
     execute format(
-      'insert into archive.%I (%s) select %s from %I on conflict do nothing',
+      'insert into archive.%I as kept (%s) select %s from %I ' || when_archived(string_to_array(execution_columns(), ', ')),
       partition, execution_columns(), execution_columns(), partition
     );
     execute format('drop table %I', partition);
@@ -369,7 +391,8 @@ begin
     'with gone as (delete from %I where ctid = any (array(
        select ctid from %I where organization_id = $1 and timestamp < $2 and (updated_at < $3 or status = ''pending'') limit $4 for update skip locked
      )) returning *)' ||
-    case when keep then ', kept as (insert into archive.%I (%s) select %s from gone on conflict do nothing)' else '' end ||
+    case when keep then ', moved as (insert into archive.%I as kept (%s) select %s from gone ' ||
+      when_archived(string_to_array(execution_columns(), ', ')) || ')' else '' end ||
     ' select count(*) from gone', partition, partition, target, execution_columns(), execution_columns()
   ) into removed using organization, until, since, rows_max;
   return removed;
@@ -503,7 +526,8 @@ begin
   select string_agg(format('(r ->> %s)::%s', position - 1, c.data_type), ', ' order by position) into list
   from unnest(columns) with ordinality as w(wanted, position) join list_archive_columns(name) c on c.column_name = w.wanted;
   execute format(
-    'insert into archive.%I (%s) select %s from jsonb_array_elements($1) as r on conflict do nothing',
+    'insert into archive.%I as kept (%s) select %s from jsonb_array_elements($1) as r ' ||
+      when_archived(array(select quote_ident(wanted) from unnest(columns) as wanted)),
     name, (select string_agg(quote_ident(wanted), ', ') from unnest(columns) as wanted), list
   ) using archived_rows;
   get diagnostics added = row_count;
@@ -564,8 +588,9 @@ create function retention_time_column(name text) returns text
     when 'retention_counts' then 'created_at'
   end;
 
-/* Rows before each organization's moment; `other` is for organizations that are not named. The key of an execution that is
-   still pending is never past: without it, an end with another timestamp would be stored beside it. */
+/* Rows before each organization's moment; `other` is for organizations that are not named and for what belongs to none, which
+   is told under the zero UUID. The key of an execution that is still pending is never past: without it, an end with another
+   timestamp would be stored beside it. */
 create function count_past_rows(name text, organizations uuid[], befores timestamptz[], other timestamptz)
   returns table (organization_id uuid, row_count bigint)
   language plpgsql stable security definer
@@ -575,9 +600,9 @@ as
 $$
 begin
   return query execute format(
-    'select t.organization_id, count(*) from %I t
+    'select coalesce(t.organization_id, ''00000000-0000-0000-0000-000000000000''), count(*) from %I t
        left join unnest($1, $2) as c (organization_id, before) on c.organization_id = t.organization_id
-     where t.organization_id is not null and t.%I < coalesce(c.before, $3) and t.%I < greatest($3, (select max(b) from unnest($2) as b))' ||
+     where t.%I < coalesce(c.before, $3) and t.%I < greatest($3, (select max(b) from unnest($2) as b))' ||
     case when name = 'ingest_keys' then ' and not exists (select from command_executions e
       where e.organization_id = t.organization_id and e.id = t.id and e.timestamp = t.timestamp and e.status = ''pending'')' else '' end ||
     ' group by 1 order by 1',
@@ -613,7 +638,10 @@ begin
   loop
     exit when gone >= rows_max;
     execute format(
-      'delete from %s where ctid = any (array(select t.ctid from %s t where t.organization_id = $1 and t.%I < $2' ||
+      'delete from %s where ctid = any (array(select t.ctid from %s t where ' ||
+      -- Only there rows may belong to nobody; elsewhere an index is to lead to them.
+      case when name = 'rejected_requests' then 'coalesce(t.organization_id, ''00000000-0000-0000-0000-000000000000'')'
+        else 't.organization_id' end || ' = $1 and t.%I < $2' ||
       case when name = 'ingest_keys' then ' and not exists (select from command_executions e
         where e.organization_id = t.organization_id and e.id = t.id and e.timestamp = t.timestamp and e.status = ''pending'')' else '' end ||
       ' limit $3))', leaf, leaf, retention_time_column(name)
@@ -931,14 +959,14 @@ begin
     'count_tenant_rows(text, text, uuid)', 'erase_tenant_rows(text, text, uuid, integer)', 'erase_sealed_rows(uuid)',
     'close_organization(uuid)', 'erase_organization_row(uuid)', 'note_retention(uuid, text, text, jsonb)',
     'cleanup_expired_context_data(integer)', 'freeze_pattern_days(uuid, date)', 'align_archive_columns(text)',
-    'execution_columns()'
+    'execution_columns()', 'when_archived(text[])'
   ]
   loop
     execute format('revoke all on function %s from public', signature);
     execute format('grant execute on function %s to netra_system', signature);
   end loop;
   -- What only the others call.
-  revoke execute on function freeze_pattern_days(uuid, date), align_archive_columns(text), execution_columns()
-    from netra_system;
+  revoke execute on function freeze_pattern_days(uuid, date), align_archive_columns(text), execution_columns(),
+    when_archived(text[]) from netra_system;
 end
 $$;

@@ -19,6 +19,7 @@ drop view index_usage_analysis;
 drop view table_access_patterns;
 
 drop index idx_event_deliveries_dead;
+drop function summarize_ingest_keys();
 drop function months_ahead();
 drop function statement_statistics();
 drop function expiring_secrets();

@@ -320,9 +320,7 @@ declare
     where e.extname = 'pg_stat_statements'
   );
 begin
-  -- Installed in the database is not loaded into the server: then reading it fails.
-  if place is null or not string_to_array(replace(current_setting('shared_preload_libraries'), ' ', ''), ',')
-    @> array ['pg_stat_statements'] then
+  if place is null then
     return;
   end if;
   return query execute format(
@@ -331,6 +329,24 @@ begin
      from %s.pg_stat_statements s
      where s.dbid = (select d.oid from pg_database d where d.datname = current_database())', place
   );
+-- Installed in the database is not loaded into the server, and not every owner may read the setting that says so.
+exception when object_not_in_prerequisite_state then
+  return;
+end
+$$;
+
+/* Lets the index by time tell new keys from old ones. Left alone, a table that only grows has a tail that every question for
+   what is recent reads, most of all when nothing is. What a vacuum holds is left to it. Returns how many ranges were new. */
+create function summarize_ingest_keys() returns integer
+  language plpgsql security definer
+  set search_path = public, pg_temp
+  set lock_timeout = '200ms'
+as
+$$
+begin
+  return brin_summarize_new_values('idx_ingest_keys_seen_at');
+exception when lock_not_available then
+  return 0;
 end
 $$;
 
@@ -362,7 +378,7 @@ declare
 begin
   foreach name in array array [
     'database_sessions()', 'database_replicas()', 'applied_migrations()', 'expiring_secrets()', 'statement_statistics()',
-    'months_ahead()'
+    'months_ahead()', 'summarize_ingest_keys()'
   ]
   loop
     execute format('revoke all on function %s from public', name);

@@ -99,11 +99,21 @@ function totalsBasis(query: AnalyticsQuery): Basis {
   };
 }
 
-/** An expression that is 1 when the sums miss nothing: no execution and, where percentiles are asked for, no cost. */
+/**
+ * An expression that is 1 when the sums miss nothing: no execution and, where percentiles are asked for, no cost. Without
+ * filters the total row tells it.
+ */
 function isWholeOf(query: AnalyticsQuery, { isTotals }: Basis): string {
   if (!isTotals) return "1";
-  const costs = ANALYTICS[query.kind].figures.includes("costs") ? "and sum(length(costs)) = sum(priced)" : "";
-  return `(select sum(executions) = ${COUNTED} ${costs} from execution_totals where ${SUMS})`;
+  const costs = asksCosts(query) ? "and sum(length(costs)) = sum(priced)" : "";
+  if (filtersOf(query).length > 0) {
+    return `(select sum(executions) = ${COUNTED} ${costs} from execution_totals where ${SUMS})`;
+  }
+  return `is_total = 0 or executions = ${COUNTED} ${asksCosts(query) ? "and costs_kept = priced" : ""}`;
+}
+
+function asksCosts({ kind }: AnalyticsQuery): boolean {
+  return ANALYTICS[kind].figures.includes("costs");
 }
 
 function statementOf(query: AnalyticsQuery, basis: Basis): string {
@@ -124,6 +134,7 @@ from (
     select
       grouping(s.grp) as is_total,
       s.grp as grp,
+      ${basis.isTotals && asksCosts(query) ? "sum(length(s.costs)) as costs_kept," : ""}
       ${names.map((name) => `${figures[name]} as ${name}`).join(",\n      ")}
     from (${from}) as s
     group by s.grp with rollup

@@ -1,10 +1,11 @@
 import type { ClickHouse } from "./client.ts";
+import { answerOf } from "./outage.ts";
 
 export interface OrganizationQuery {
   /** A select that restricts every table it reads by `organization_id = {organization_id:UUID}`. */
   query: string;
   /** Values of its other `{name:Type}` parameters. */
-  params?: Readonly<Record<string, unknown>>;
+  params?: Readonly<Record<string, string | number>>;
   signal?: AbortSignal;
   /** Server-side deadline in seconds; 30 by default. */
   maxSeconds?: number;
@@ -29,19 +30,21 @@ export async function queryForOrganization<Row>(
     );
   }
   const rowPolicies = await hasRowPolicies(client);
-  const result = await client.query({
-    query,
-    query_params: { ...params, organization_id: organizationId },
-    format: "JSONEachRow",
-    use_multipart_params_auto: true,
-    ...(signal ? { abort_signal: signal } : {}),
-    clickhouse_settings: {
-      max_execution_time: maxSeconds,
-      cancel_http_readonly_queries_on_client_close: 1,
-      ...(rowPolicies ? { SQL_organization_id: organizationId } : {}),
-    },
+  return answerOf(async () => {
+    const result = await client.query({
+      query,
+      query_params: { ...params, organization_id: organizationId },
+      format: "JSONEachRow",
+      use_multipart_params_auto: true,
+      ...(signal ? { abort_signal: signal } : {}),
+      clickhouse_settings: {
+        max_execution_time: maxSeconds,
+        cancel_http_readonly_queries_on_client_close: 1,
+        ...(rowPolicies ? { SQL_organization_id: organizationId } : {}),
+      },
+    });
+    return result.json<Row>();
   });
-  return result.json<Row>();
 }
 
 const rowPoliciesOf = new WeakMap<ClickHouse, Promise<boolean>>();
@@ -53,12 +56,13 @@ const rowPoliciesOf = new WeakMap<ClickHouse, Promise<boolean>>();
 async function hasRowPolicies(client: ClickHouse): Promise<boolean> {
   const known = rowPoliciesOf.get(client);
   if (known) return known;
-  const found = client
-    .query({
+  const found = answerOf(async () => {
+    const result = await client.query({
       query: "select count() > 0 as present from system.row_policies where database = currentDatabase()",
       format: "JSONEachRow",
-    })
-    .then((result) => result.json<{ present: number }>())
+    });
+    return result.json<{ present: number }>();
+  })
     .then((rows) => rows[0]?.present === 1)
     .catch((error: unknown) => {
       if (isAccessDenied(error)) return false;

@@ -1,6 +1,7 @@
 import { finished } from "node:stream/promises";
 import { Readable } from "node:stream";
 import type { ClickHouse } from "./client.ts";
+import { HOWEVER_LARGE } from "./retention.ts";
 
 const STAGING = "executions_restored";
 
@@ -14,7 +15,7 @@ export async function restoreAnalyticsMonth(
   lines: AsyncIterable<readonly string[]>,
 ): Promise<number> {
   const partition = `${month.slice(0, 4)}${month.slice(5, 7)}`;
-  await client.command({ query: `drop table if exists ${STAGING} sync` });
+  await client.command({ query: `drop table if exists ${STAGING} sync`, clickhouse_settings: HOWEVER_LARGE });
   await client.command({ query: `create table ${STAGING} as executions` });
   let rows = 0;
   for await (const batch of lines) {
@@ -29,7 +30,8 @@ export async function restoreAnalyticsMonth(
   }
   await client.command({
     query: `alter table executions replace partition ${partition} from ${STAGING}`,
+    clickhouse_settings: HOWEVER_LARGE,
   });
-  await client.command({ query: `drop table ${STAGING} sync` });
+  await client.command({ query: `drop table ${STAGING} sync`, clickhouse_settings: HOWEVER_LARGE });
   return rows;
 }

@@ -8,6 +8,8 @@ import { ANALYTICS_TABLES, type AnalyticsTable } from "./retention.ts";
 
 /** Past the policy: whole months go up to a month after their days, and a run may be late. */
 const GRACE_DAYS = 45;
+/** Fifty years: the server's moments end in 2106, and what it counts beyond that is long past, so that all would go at once. */
+const TTL_DAYS_MAX = 18_250;
 const SYSTEM_LOG_DAYS = 14;
 
 const TABLES = `
@@ -28,7 +30,7 @@ export async function alignTtl(
   const changed: string[] = [];
   for (const { table, column, target } of ANALYTICS_TABLES) {
     const engine = engines.get(table);
-    const days = longestDays(target) + GRACE_DAYS;
+    const days = Math.min(longestDays(target) + GRACE_DAYS, TTL_DAYS_MAX);
     if (target === "executions" || engine === undefined || engine.includes(`toIntervalDay(${days})`))
       continue;
     await client.command({

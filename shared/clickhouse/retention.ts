@@ -19,6 +19,8 @@ const columnOf = (table: AnalyticsTable["table"]): string =>
 const seconds = (table: AnalyticsTable["table"]): string =>
   `toUnixTimestamp(toDateTime(${columnOf(table)}, 'UTC'))`;
 
+/** The server refuses to drop what is larger than 50 GB unless it is told that it is meant. */
+export const HOWEVER_LARGE = { max_partition_size_to_drop: "0", max_table_size_to_drop: "0" } as const;
 const WAIT = { mutations_sync: "2", lightweight_deletes_sync: "2" } as const;
 
 interface PastOptions {
@@ -82,7 +84,7 @@ export async function dropAnalyticsMonth(
 ): Promise<void> {
   await client.command({
     query: `alter table ${table} drop partition ${month.slice(0, 4)}${month.slice(5, 7)}`,
-    clickhouse_settings: { ...WAIT, alter_sync: "2" },
+    clickhouse_settings: { ...WAIT, ...HOWEVER_LARGE, alter_sync: "2" },
   });
 }
 

@@ -39,6 +39,8 @@ export async function sealBatch(sql: Sql, recordsMax: number, bytesMax: number):
 
 /** Keeps two relays from delivering one batch at a time; any fixed number not used by another lock. */
 const LOCK_CLASS = 20_417;
+/** Shared by who delivers; whoever holds it alone copies a month itself, and nothing is delivered meanwhile. */
+const DELIVERY_LOCK = "20418, 3";
 
 const CLAIM = `
 select batch, kind
@@ -47,7 +49,8 @@ from (
   where batch is not null and batch <> all ($1::bigint[])
   order by batch offset 0
 ) sealed
-where pg_try_advisory_xact_lock(${LOCK_CLASS}, (batch % 2147483647)::integer)
+where pg_try_advisory_xact_lock_shared(${DELIVERY_LOCK})
+  and pg_try_advisory_xact_lock(${LOCK_CLASS}, (batch % 2147483647)::integer)
 limit 1`;
 
 interface ClaimedBatch {
@@ -165,6 +168,31 @@ const DELETE = "delete from analytics_outbox where batch = $1";
 
 export async function deleteBatch(sql: Sql, batch: number): Promise<void> {
   await sql.query({ text: DELETE, values: [batch] });
+}
+
+const IS_SEALED = `
+select exists (
+  select from analytics_outbox o cross join unnest(o.record_timestamps) as t(at)
+  where o.kind = 'executions' and o.batch is not null
+    and t.at >= $1::date::timestamptz and t.at < ($1::date + interval '1 month')::timestamptz
+) as waits`;
+
+/**
+ * Keeps relays from delivering, until resumeDelivery or the end of the connection. False, with nothing held, while
+ * executions of the month (first day) are sealed: such a batch may have been delivered without having been deleted. Waits
+ * for deliveries under way; throws lock_not_available (55P03) when they take a minute. In a transaction, UTC.
+ */
+export async function pauseDelivery(sql: Sql, month: string): Promise<boolean> {
+  await sql.query("set local lock_timeout = '60s'");
+  await sql.query(`select pg_advisory_lock(${DELIVERY_LOCK})`);
+  const { rows } = await sql.query<{ waits: boolean }>(IS_SEALED, [month]);
+  if (rows[0]?.waits === false) return true;
+  await resumeDelivery(sql);
+  return false;
+}
+
+export async function resumeDelivery(sql: Sql): Promise<void> {
+  await sql.query(`select pg_advisory_unlock(${DELIVERY_LOCK})`);
 }
 
 const COUNT_OF_ORGANIZATION = `

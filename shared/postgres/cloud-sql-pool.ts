@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { DatabaseError, Pool as PgPool, type PoolClient, type PoolConfig } from "pg";
+import { DatabaseError, type PoolClient } from "pg";
 import type { SecretHandle } from "../secret-source.ts";
 import { type CloudSqlInstance, createCloudSqlDriver, type CloudSqlDriver } from "./cloud-sql-driver.ts";
+import { type SteadyConfig, SteadyPool } from "./steady-pool.ts";
 
 /** A login of a database of Cloud SQL. */
 export interface CloudSqlAddress extends Omit<CloudSqlInstance, "auth"> {
@@ -13,12 +13,7 @@ export interface CloudSqlAddress extends Omit<CloudSqlInstance, "auth"> {
 }
 
 const IAM_SUFFIX = /\.gserviceaccount\.com$/;
-const FIRST_DELAY_MS = 100;
 const WRONG_PASSWORD = "28P01";
-/** Connection exceptions and a server that is starting; every other answer of the server stays the same when asked again. */
-const PASSING_STATE = /^(08|57P03$)/;
-
-type Acquired = Parameters<typeof PgPool.prototype.connect>[0];
 
 /**
  * A pool whose connections go to Cloud SQL. Nothing connects before the first is asked for.
@@ -27,12 +22,12 @@ type Acquired = Parameters<typeof PgPool.prototype.connect>[0];
  * its certificate, as the platform does between requests, connections fail until a new one is there, and nothing has been
  * sent by then. A wrong password is read anew, so a rotated one is taken up without a restart.
  */
-export class CloudSqlPool extends PgPool {
+export class CloudSqlPool extends SteadyPool {
   readonly #driver: CloudSqlDriver;
   readonly #password: SecretHandle | null;
   readonly #connectMs: number;
 
-  constructor(address: CloudSqlAddress, config: PoolConfig & { connectionTimeoutMillis: number }) {
+  constructor(address: CloudSqlAddress, config: SteadyConfig) {
     const { database, user, password, ...instance } = address;
     const driver = createCloudSqlDriver(
       { ...instance, auth: password === null ? "IAM" : "PASSWORD" },
@@ -40,6 +35,7 @@ export class CloudSqlPool extends PgPool {
     );
     super({
       ...config,
+      retryMs: config.connectionTimeoutMillis,
       database,
       user: password === null ? user.replace(IAM_SUFFIX, "") : user,
       // The certificate proves an IAM login; nothing of PGPASSWORD or ~/.pgpass is to be sent.
@@ -51,13 +47,6 @@ export class CloudSqlPool extends PgPool {
     this.#driver = driver;
     this.#password = password;
     this.#connectMs = config.connectionTimeoutMillis;
-  }
-
-  override connect(): Promise<PoolClient>;
-  override connect(callback: NonNullable<Acquired>): void;
-  override connect(callback?: Acquired): Promise<PoolClient> | void {
-    if (callback === undefined) return this.#acquire();
-    void this.#acquireFor(callback);
   }
 
   override end(): Promise<void>;
@@ -77,43 +66,20 @@ export class CloudSqlPool extends PgPool {
     }
   }
 
-  async #acquireFor(callback: NonNullable<Acquired>): Promise<void> {
-    let client: PoolClient;
+  protected override prepare(): Promise<void> {
+    return withDeadline(this.#driver.prepare(), this.#connectMs);
+  }
+
+  protected override async open(): Promise<PoolClient> {
     try {
-      client = await this.#acquire();
+      return await super.open();
     } catch (error) {
-      callback(asError(error), undefined, () => undefined);
-      return;
-    }
-    callback(undefined, client, client.release.bind(client));
-  }
-
-  async #acquire(): Promise<PoolClient> {
-    const until = performance.now() + this.#connectMs;
-    let mayReadAgain = this.#password !== null;
-    await withDeadline(this.#driver.prepare(), this.#connectMs);
-    for (let delayMs = FIRST_DELAY_MS; ; delayMs *= 2) {
-      try {
-        return await super.connect();
-      } catch (error) {
-        if (mayReadAgain && error instanceof DatabaseError && error.code === WRONG_PASSWORD) {
-          mayReadAgain = false;
-          this.#password?.forget();
-          continue;
-        }
-        if (this.ending || !mayPass(error) || performance.now() + delayMs >= until) throw error;
-        await sleep(delayMs);
-      }
+      const isWrong = error instanceof DatabaseError && error.code === WRONG_PASSWORD;
+      if (!isWrong || this.#password === null) throw error;
+      this.#password.forget();
+      return super.open();
     }
   }
-}
-
-function mayPass(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || PASSING_STATE.test(error.code ?? "");
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error("not an error");
 }
 
 async function withDeadline(work: Promise<void>, timeoutMs: number): Promise<void> {

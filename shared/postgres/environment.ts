@@ -4,15 +4,14 @@ import { secretAt, type SecretSource } from "../secret-source.ts";
 import { passwordReference } from "../secrets-environment.ts";
 import type { DatabaseAddress } from "./pool.ts";
 
+export const instanceName = z.string().regex(/^([a-z0-9.-]+:)?[a-z][a-z0-9-]+:[a-z0-9-]+:[a-z][a-z0-9-]+$/, {
+  error: "must be PROJECT:REGION:INSTANCE",
+});
+
 /** Where the database is: its address, or the name of an instance of Cloud SQL with a login of it. */
 export const DATABASE_ENVIRONMENT = {
   DATABASE_URL: postgresUrl.optional(),
-  INSTANCE_CONNECTION_NAME: z
-    .string()
-    .regex(/^([a-z0-9.-]+:)?[a-z][a-z0-9-]+:[a-z0-9-]+:[a-z][a-z0-9-]+$/, {
-      error: "must be PROJECT:REGION:INSTANCE",
-    })
-    .optional(),
+  INSTANCE_CONNECTION_NAME: instanceName.optional(),
   DATABASE_NAME: z.string().min(1).max(63).default("netra"),
   /** With IAM the e-mail of the service account. */
   DATABASE_USER: z.string().min(1).max(200).optional(),

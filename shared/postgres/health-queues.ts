@@ -83,6 +83,11 @@ select
   end as within,
   not exists (select from command_executions) as is_empty`;
 
+/** Keeps the question for the last execution cheap; to be called each minute. */
+export async function summarizeIngestKeys(pool: Pool): Promise<void> {
+  await withSystemRole(pool, (sql) => sql.query("select summarize_ingest_keys()"));
+}
+
 export async function getLastExecutionFacts(pool: Pool): Promise<LastExecutionFacts> {
   return first<LastExecutionFacts>(pool, LAST);
 }

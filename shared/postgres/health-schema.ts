@@ -65,7 +65,7 @@ export async function getSecretFacts(pool: Pool): Promise<SecretFacts> {
   });
 }
 
-/** What pg_stat_statements has of this database; `is_installed` false where there is none. */
+/** What pg_stat_statements has of this database; `is_installed` false where it has nothing: not there, or not loaded. */
 export interface StatementFacts {
   is_installed: boolean;
   /** Statements of the functions that take more than a second on average, over at least ten calls. */
@@ -74,7 +74,7 @@ export interface StatementFacts {
 }
 
 const STATEMENTS = `
-select exists (select from pg_extension where extname = 'pg_stat_statements') as is_installed,
+select count(*) > 0 as is_installed,
   count(*) filter (where mean_ms > 1000 and calls >= 10) as slow, max(mean_ms) filter (where calls >= 10) as slowest_mean_ms
 from statement_statistics()`;
 

@@ -1,6 +1,5 @@
 import type { Usage } from "../agent/usage.ts";
-import { readUsd } from "./insight-values.ts";
-import type { Sql } from "./pool.ts";
+import { type AddingUp, readUsd } from "./insight-values.ts";
 
 /** A stretch of the ledger: from inclusive, to exclusive. */
 export interface InsightRange {
@@ -179,7 +178,7 @@ export interface PriceTolerance {
  * reported with computed costs by model and agent version. Runs in a transaction of the organization.
  */
 export async function listInsightCells(
-  sql: Sql,
+  sql: AddingUp,
   organizationId: string,
   { from, to }: InsightRange,
   tolerance: PriceTolerance,

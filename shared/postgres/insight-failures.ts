@@ -1,7 +1,6 @@
 import type { InsightRange } from "./insight-cells.ts";
-import { readUsd } from "./insight-values.ts";
+import { type AddingUp, readUsd } from "./insight-values.ts";
 import { FAILURE } from "./pattern-scan.ts";
-import type { Sql } from "./pool.ts";
 
 /** Failed and timed-out executions of one command, kind of task, repository and class of failure. */
 export interface InsightFailures {
@@ -40,7 +39,7 @@ interface Row {
 
 /** Classes are those of patterns, never a message. Runs in a transaction of the organization. */
 export async function listInsightFailures(
-  sql: Sql,
+  sql: AddingUp,
   organizationId: string,
   { from, to }: InsightRange,
 ): Promise<InsightFailures[]> {

@@ -1,5 +1,4 @@
-import { readUsd } from "./insight-values.ts";
-import type { Sql } from "./pool.ts";
+import { type AddingUp, readUsd } from "./insight-values.ts";
 
 /** What a pattern's executions of one UTC day cost. */
 export interface InsightPatternDay {
@@ -34,7 +33,7 @@ interface Row {
 
 /** The priced days of the 1,000 dearest patterns, both days included. Runs in a transaction of the organization. */
 export async function listInsightPatternDays(
-  sql: Sql,
+  sql: AddingUp,
   organizationId: string,
   firstDay: string,
   lastDay: string,

@@ -1,6 +1,6 @@
 import type { Usage } from "../agent/usage.ts";
 import type { InsightRange } from "./insight-cells.ts";
-import type { Sql } from "./pool.ts";
+import type { AddingUp } from "./insight-values.ts";
 
 /** How long a cache entry of each lifetime lasts after it was last used. Source: prompt caching, Anthropic documentation. */
 const LIFETIME_SECONDS = { short: 300, long: 3_600 } as const;
@@ -44,8 +44,9 @@ export interface InsightRequests {
   long: LongRequests[];
 }
 
-/** About a quarter of a million requests, as they are stored compressed. */
+/** Of stored requests. They are compressed: those of one sender are about a quarter of a million, but there is no saying. */
 const BYTES_MAX = 16 * 1024 * 1024;
+const REQUESTS_MAX = 300_000;
 const NAMES_MAX = 20;
 
 /** One more than are told, so that it shows when there are more. */
@@ -73,6 +74,7 @@ with chosen as materialized (
       case when jsonb_typeof(c.output_characteristics -> 'requests') = 'array'
         then c.output_characteristics -> 'requests' else '[]' end
     ) as r (id text, model text, timestamp timestamptz, usage jsonb, speed text, inference_geo text)
+  limit ${REQUESTS_MAX}
 ), chained as (
   select *,
     extract(epoch from at - lag(at) over chain) as waited,
@@ -139,10 +141,10 @@ interface Row {
 
 /**
  * Looks into single requests, for the given sessions (the first are the most important) as far as 16 MiB of stored
- * requests go. `tiers` are the prompt sizes above which a model gets dearer. Runs in a transaction of the organization.
+ * requests and 300,000 of them go. `tiers` are the prompt sizes above which a model gets dearer. Runs in a transaction of the organization.
  */
 export async function listInsightRequests(
-  sql: Sql,
+  sql: AddingUp,
   organizationId: string,
   { from, to }: InsightRange,
   sessionIds: readonly string[],

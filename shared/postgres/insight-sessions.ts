@@ -1,8 +1,7 @@
 import type { InsightRange } from "./insight-cells.ts";
-import { readUsd } from "./insight-values.ts";
-import type { Sql } from "./pool.ts";
+import { type AddingUp, readUsd } from "./insight-values.ts";
 
-/** A session's executions taken together; repository and model are null where they do not all name the same. */
+/** A session's executions taken together; its repository is null where they do not all name the same. */
 export interface InsightSession {
   sessionId: string;
   repository: string | null;
@@ -13,7 +12,7 @@ export interface InsightSession {
   lastAt: string;
 }
 
-/** Sessions of one command, repository and model (null where they do not all name the same), by what became of their cache. */
+/** Sessions of one command, repository and model (null where a session has several), by what became of their cache. */
 export interface CacheReuse {
   commandBase: string | null;
   repository: string | null;
@@ -61,7 +60,7 @@ with sessions as materialized (
     max(timestamp) as last_at,
     case when min(command_base) = max(command_base) then min(command_base) end as command_base,
     case when min(repository) = max(repository) and count(repository) = count(*) then min(repository) end as repository,
-    case when min(model_version) = max(model_version) and count(model_version) = count(*) then min(model_version) end as model,
+    case when min(model_version) = max(model_version) then min(model_version) end as model,
     sum(cached_tokens) as read_tokens,
     sum(cache_write_5m_tokens + cache_write_1h_tokens) as written_tokens,
     count(cache_savings_usd) as saving_count,
@@ -144,7 +143,7 @@ interface Row {
  * `tieredModels` have a price by the size of a request. Runs in a transaction of the organization.
  */
 export async function listInsightSessions(
-  sql: Sql,
+  sql: AddingUp,
   organizationId: string,
   { from, to }: InsightRange,
   tieredModels: readonly string[],

@@ -1,12 +1,14 @@
-import { type ClientBase, DatabaseError, Pool as PgPool, type PoolClient, TypeOverrides } from "pg";
+import { type ClientBase, DatabaseError, type Pool as PgPool, type PoolClient, TypeOverrides } from "pg";
 import { AppError } from "../errors.ts";
 import { describeError, type Log } from "../log.ts";
 import { watchPool } from "../metrics.ts";
 import { type CloudSqlAddress, CloudSqlPool } from "./cloud-sql-pool.ts";
+import { asError, SteadyPool } from "./steady-pool.ts";
 
 /** Anything a statement can be sent to: the pool, or the connection of a transaction. */
 export type Sql = Pick<ClientBase, "query">;
 export type Pool = PgPool;
+type Connections = { connect: () => Promise<PoolClient> };
 
 /** Where the database is: an address with everything in it, or an instance of Cloud SQL. */
 export type DatabaseAddress = { databaseUrl: string } | { cloudSql: CloudSqlAddress };
@@ -19,7 +21,14 @@ interface PoolSettings {
   /** How much longer than that an answer is waited for. */
   answerGraceMs?: number;
   connectionTimeoutMs?: number;
+  /** For who watches the database or has another one to go to: each try is made, and told as it is. */
+  triesOnce?: boolean;
 }
+
+/** Part of the time for connecting within which it is tried again. */
+const RETRY_PART = 0.2;
+/** A connection is replaced after so long: it may lead to a server that is not the primary any more, and it grows. */
+const LIFETIME_SECONDS = 1_800;
 
 const INT8 = 20;
 
@@ -36,15 +45,21 @@ types.setTypeParser(INT8, parseInt8);
 /** A pool of connections; nothing connects before the first statement. Close it with `end()`. */
 export function createPool(options: DatabaseAddress & PoolSettings): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 20_000;
+  const connectionTimeoutMillis = options.connectionTimeoutMs ?? 5_000;
+  const triesOnce = options.triesOnce ?? false;
   const settings = {
     max: options.connectionsMax,
     application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
+    connectionTimeoutMillis,
+    retryMs: triesOnce ? 0 : connectionTimeoutMillis * RETRY_PART,
+    restsWhenAway: !triesOnce,
+    log: options.log,
     statement_timeout: statementTimeoutMs,
     // The server's own deadline does not help when the server no longer answers at all.
     query_timeout: statementTimeoutMs + (options.answerGraceMs ?? 5_000),
     idle_in_transaction_session_timeout: 30_000,
     idleTimeoutMillis: 60_000,
+    maxLifetimeSeconds: LIFETIME_SECONDS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types,
@@ -52,7 +67,7 @@ export function createPool(options: DatabaseAddress & PoolSettings): Pool {
   const pool =
     "cloudSql" in options
       ? new CloudSqlPool(options.cloudSql, settings)
-      : new PgPool({ ...settings, connectionString: options.databaseUrl });
+      : new SteadyPool({ ...settings, connectionString: options.databaseUrl });
   // A connection that breaks emits on the pool while it is idle and on the client while it is in use; without listeners
   // the process would end. What was running on it fails by itself.
   const onBroken = (error: Error): void => {
@@ -66,7 +81,7 @@ export function createPool(options: DatabaseAddress & PoolSettings): Pool {
 
 /** Runs `work` in a transaction that sees one organization's rows and no others. */
 export function withOrganization<T>(
-  pool: Pool,
+  pool: Connections,
   organizationId: string,
   work: (sql: Sql) => Promise<T>,
 ): Promise<T> {
@@ -84,7 +99,7 @@ export function withSystemRole<T>(pool: Pool, work: (sql: Sql) => Promise<T>): P
   });
 }
 
-async function transaction<T>(pool: Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+async function transaction<T>(pool: Connections, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
@@ -109,10 +124,6 @@ async function rollback(client: PoolClient): Promise<Error | undefined> {
   } catch (error) {
     return asError(error);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error("not an error");
 }
 
 /** SQLSTATE classes in which the statement is right and the server is not ready: connection, resources, shutdown. */

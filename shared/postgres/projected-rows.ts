@@ -52,12 +52,12 @@ function reduceRows(table: Table, rows: readonly Row[]): Row[] {
 function mergeRows(table: Table, known: Row, next: Row): Row {
   const merged: Record<string, Json> = { ...(isNewer(table, next, known) ? next : known) };
   for (const [name, { merge }] of Object.entries(table.columns)) {
-    if (merge !== undefined) merged[name] = mergeTimes(merge, text(known[name]), text(next[name]));
+    if (merge !== undefined) merged[name] = mergeValues(merge, text(known[name]), text(next[name]));
   }
   return merged;
 }
 
-function mergeTimes(merge: "least" | "greatest", a: string, b: string): string | null {
+function mergeValues(merge: "least" | "greatest", a: string, b: string): string | null {
   if (a === "" || b === "") return a + b === "" ? null : a + b;
   return a < b === (merge === "least") ? a : b;
 }

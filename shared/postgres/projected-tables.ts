@@ -26,7 +26,7 @@ export interface Column {
   max?: number;
   required?: true;
   oneOf?: readonly string[];
-  /** Not of one version: the earliest or the latest moment that any event told. */
+  /** Not of one version: the least (of moments, the earliest) or the greatest that any event told. */
   merge?: "least" | "greatest";
 }
 
@@ -216,7 +216,8 @@ export const PROJECTED_TABLES: Readonly<Record<ProjectedTable, Table>> = {
       branch: text(400),
       base_branch: text(400),
       head_sha: text(64),
-      head_repository_id: column("uuid"),
+      // Never another one, but GitHub stops telling it when the fork is deleted.
+      head_repository_id: { ...column("uuid"), merge: "least" },
       merge_sha: text(64),
       parent_id: text(200),
       url: URL,

@@ -114,6 +114,14 @@ export async function setArchiveState(
   );
 }
 
+/** Says where the files of an archive will be; what was exported before keeps its place. */
+export async function setArchiveLocation(sql: Sql, id: string, location: string): Promise<void> {
+  await sql.query("update retention_archives set location = $2 where id = $1 and manifest_sha256 is null", [
+    id,
+    location,
+  ]);
+}
+
 export async function setManifest(
   sql: Sql,
   id: string,

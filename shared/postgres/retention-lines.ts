@@ -2,11 +2,16 @@ import { EXECUTION_LINE } from "./analytics-outbox.ts";
 import type { Sql } from "./pool.ts";
 
 const LINES = `
+with waiting as materialized (
+  select w.organization_id, r.id from analytics_outbox w cross join unnest(w.record_ids, w.record_timestamps) as r (id, at)
+  where w.kind = 'executions' and r.at >= $1::date::timestamptz and r.at < ($1::date + interval '1 month')::timestamptz
+)
 select o.organization_id, o.id, o.timestamp::text as timestamp, e.line
 from (
   select organization_id, id, timestamp from command_executions
   where timestamp >= $1::date::timestamptz and timestamp < ($1::date + interval '1 month')::timestamptz and status <> 'pending'
     and (organization_id, id, timestamp) > ($2::uuid, $3::uuid, $4::timestamptz)
+    and (organization_id, id) not in (select organization_id, id from waiting)
   order by organization_id, id, timestamp limit $5
 ) o
   cross join lateral (select o.id, o.timestamp) x
@@ -23,7 +28,7 @@ interface LineRow {
 
 const ZERO = "00000000-0000-0000-0000-000000000000";
 
-/** What has ended in a month of the ledger, as the analytics copy takes it, some at a time. */
+/** What has ended in a month of the ledger and is not left to the relay, as the analytics copy takes it, some at a time. */
 export async function* listMonthLines(
   run: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>,
   month: string,

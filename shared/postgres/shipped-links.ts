@@ -86,7 +86,7 @@ key_windows as materialized (${windows(
 const DIRECT = `
 told_numbers as materialized (
   select told, case when told ~ '/' then repository_key(told) end as name,
-    substring(told from '(?:^[#!]?|/(?:pulls?|merge_requests)/)([0-9]{1,9})(?:$|/)')::bigint as number
+    substring(told from '(?:^[#!]?|/(?:pulls?|merge_requests)/)([0-9]{1,9})(?:$|[/?#])')::bigint as number
   from (select distinct number_told as told from work where number_told is not null) told
 ),
 direct as materialized (
@@ -130,16 +130,19 @@ mentioned as materialized (
       and p.repository_id = case when m.told like '#%' then o.repository_id else n.repository_id end
   where m.told like '%#%' and o.reason in ('no_repository', 'no_branch', 'default_branch')
 ),
+told_open_keys as materialized (
+  select distinct o.id, o.repository_id, o.first_at, told.key
+  from open_work o
+    cross join lateral unnest(o.branch_keys || o.mentions) as told(key)
+  where (o.branch_keys <> '{}' or o.mentions is not null) and o.reason <> 'pull_request_unknown'
+),
+-- Keys are looked up by what was told: every issue of a repository for each of its executions would be far more.
 keyed as materialized (
   select distinct o.id, k.id as pull_request, 'key' as evidence
-  from open_work o
-    cross join lateral (
-      select unnest(o.branch_keys) as key union select unnest(o.mentions)
-    ) as told
-    join key_windows k on k.repository_id = o.repository_id and k.key = told.key
+  from told_open_keys o
+    join key_windows k on k.repository_id = o.repository_id and k.key = o.key
       and o.first_at >= k.since and o.first_at < k.until
-  where (o.branch_keys <> '{}' or o.mentions is not null) and o.reason <> 'pull_request_unknown'
-    and o.id not in (select id from mentioned)
+  where o.id not in (select id from mentioned)
 ),
 named as materialized (
   select id, pull_request, evidence, 1::numeric as weight from mentioned

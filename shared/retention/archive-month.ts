@@ -9,11 +9,12 @@ import {
   listArchiveTables,
   setArchiveState,
 } from "../postgres/retention-archives.ts";
-import { detachMonth } from "../postgres/retention-months.ts";
+import { detachMonth, listMonths } from "../postgres/retention-months.ts";
 import type { Cutoff } from "../postgres/retention-policies.ts";
 import { noteRetention } from "../postgres/retention-runs.ts";
 import { onAnalytics } from "./analytics.ts";
 import type { RetentionConnection, RetentionTools } from "./connection.ts";
+import { copyMonth } from "./copy-month.ts";
 import { cutoffOf } from "./plan.ts";
 
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -71,8 +72,13 @@ export async function settleMonth(
     while ((await connection.run((sql) => deleteArchiveRows(sql, table, organizationId, BATCH_ROWS))) > 0);
   }
   await step(`drop ${archive.month} from the analytics copy`);
-  for (const table of ["executions", "execution_totals"] as const)
-    await onAnalytics(() => dropAnalyticsMonth(tools.clickhouse, table, archive.month));
+  await onAnalytics(() => dropAnalyticsMonth(tools.clickhouse, "execution_totals", archive.month));
+  // A policy that became longer may have let the month begin again: what came since stays.
+  const isBack = (await connection.run(listMonths)).some(
+    ({ parent, month }) => parent === "command_executions" && month === archive.month,
+  );
+  if (isBack) await copyMonth(tools, connection, archive.month);
+  else await onAnalytics(() => dropAnalyticsMonth(tools.clickhouse, "executions", archive.month));
   const state = kept === 0 ? "dropped" : "archived";
   await step(`settle ${archive.month}`);
   await connection.run(async (sql) => {

@@ -11,6 +11,8 @@ export interface ArchiveStore {
   get: (name: string) => Promise<Buffer>;
   /** Removes what is there; what is not there is removed already. */
   remove: (name: string) => Promise<void>;
+  /** Removes a folder and all that is in it, also what was left by who was cut off. */
+  removeAll: (folder: string) => Promise<void>;
 }
 
 /** The place of archives did not do what it was asked: later it may. */
@@ -30,6 +32,7 @@ export function guardStore(store: ArchiveStore): ArchiveStore {
     put: (name, bytes) => guard(store.put(name, bytes)),
     get: (name) => guard(store.get(name)),
     remove: (name) => guard(store.remove(name)),
+    removeAll: (folder) => guard(store.removeAll(folder)),
   };
 }
 
@@ -55,12 +58,9 @@ export function createFolderStore(folder: string): ArchiveStore {
         await file.close();
       }
       await rename(temporary, path);
-      const parent = await open(dirname(path), "r");
-      try {
-        await parent.sync();
-      } finally {
-        await parent.close();
-      }
+      // A file is durable when its name is, and the names of the folders above it.
+      for (let above = dirname(path); above.length >= root.length; above = dirname(above))
+        await syncFolder(above);
     },
     get: (name) => readFile(pathOf(name)),
     async remove(name) {
@@ -71,7 +71,17 @@ export function createFolderStore(folder: string): ArchiveStore {
         if (!isNotEmptyOrGone(error)) throw error;
       });
     },
+    removeAll: (name) => rm(pathOf(name), { recursive: true, force: true }),
   };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 function isNotEmptyOrGone(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import type { AccessTokens } from "../pubsub/access-token.ts";
 import type { ArchiveStore } from "./archive-store.ts";
 
@@ -15,6 +16,7 @@ const API_URL = "https://storage.googleapis.com";
 const REQUEST_MS = 120_000;
 const TRIES = 5;
 const WAIT_MS = 500;
+const listing = z.object({ items: z.array(z.object({ name: z.string() })).default([]) });
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
@@ -24,8 +26,8 @@ const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 export function createBucketStore({ bucket, prefix, tokens, apiUrl }: BucketStoreOptions): ArchiveStore {
   const base = apiUrl ?? API_URL;
   const objectOf = (name: string): string => (prefix === "" ? name : `${prefix}/${name}`);
-  const address = (name: string): string =>
-    `${base}/storage/v1/b/${encodeURIComponent(bucket)}/o/${encodeURIComponent(objectOf(name))}`;
+  const objects = `${base}/storage/v1/b/${encodeURIComponent(bucket)}/o`;
+  const address = (name: string): string => `${objects}/${encodeURIComponent(objectOf(name))}`;
 
   async function once(url: string, init: RequestInit): Promise<Response> {
     const signal = AbortSignal.timeout(REQUEST_MS);
@@ -70,6 +72,16 @@ export function createBucketStore({ bucket, prefix, tokens, apiUrl }: BucketStor
     },
     async remove(name) {
       await send(address(name), { method: "DELETE" });
+    },
+    async removeAll(folder) {
+      const query = `prefix=${encodeURIComponent(`${objectOf(folder)}/`)}&fields=items(name)&maxResults=1000`;
+      for (;;) {
+        const { bytes } = await send(`${objects}?${query}`, {});
+        const { items } = listing.parse(JSON.parse(bytes.toString()));
+        if (items.length === 0) return;
+        for (const { name } of items)
+          await send(`${objects}/${encodeURIComponent(name)}`, { method: "DELETE" });
+      }
     },
   };
 }

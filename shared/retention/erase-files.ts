@@ -1,6 +1,8 @@
+import { AppError } from "../errors.ts";
 import { type Archive, listArchives, setManifest } from "../postgres/retention-archives.ts";
 import type { ArchiveStore } from "./archive-store.ts";
 import type { RetentionConnection } from "./connection.ts";
+import { archiveFolder } from "./export-month.ts";
 import { type Manifest, manifestBytes, readManifest, sha256 } from "./manifest.ts";
 
 const NUMBERED = /manifest(?:-(\d+))?\.json$/;
@@ -22,7 +24,13 @@ async function* listExported(store: ArchiveStore, connection: RetentionConnectio
   for (const archive of await connection.run(listArchives)) {
     const { location, manifestSha256 } = archive;
     if (location === null || manifestSha256 === null) continue;
-    const manifest = await readManifest(store, location, manifestSha256);
+    const manifest = await readManifest(store, location, manifestSha256).catch((cause: unknown) => {
+      throw new AppError(
+        "conflict",
+        `the archive of ${archive.month.slice(0, 7)} cannot be read at ${store.location}/${location}, so nobody can say that nothing is left in it: say where archives are with NETRA_ARCHIVE, as the function has it`,
+        { cause },
+      );
+    });
     yield { archive: { ...archive, location, manifestSha256 }, manifest };
   }
 }
@@ -81,5 +89,9 @@ export async function eraseFromFiles(
       }),
     );
     await store.remove(archive.location);
+  }
+  // And what exports left that were cut off: no manifest names it.
+  for (const archive of await connection.run(listArchives)) {
+    if (archive.location !== null) await store.removeAll(`${archiveFolder(archive)}/${organizationId}`);
   }
 }

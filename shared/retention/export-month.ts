@@ -7,6 +7,7 @@ import {
   listArchiveColumns,
   listArchiveTables,
   readArchiveRows,
+  setArchiveLocation,
   type RowKey,
   setManifest,
 } from "../postgres/retention-archives.ts";
@@ -42,7 +43,10 @@ interface ExportOptions {
  */
 export async function exportMonth(options: ExportOptions): Promise<{ rows: number; location: string }> {
   const { connection, store, archive, now, step } = options;
-  const folder = `command_executions/${archive.month.slice(0, 7)}/${archive.id}`;
+  const folder = archiveFolder(archive);
+  const path = `${folder}/manifest.json`;
+  // Whoever erases knows from now on that there may be files.
+  await connection.run((sql) => setArchiveLocation(sql, archive.id, path));
   const tables = await connection.run((sql) => listArchiveTables(sql, archive.month));
   const columns = await commonColumns(connection, tables);
   const parts: ArchivePart[] = [];
@@ -53,8 +57,8 @@ export async function exportMonth(options: ExportOptions): Promise<{ rows: numbe
       await step(`export ${archive.month} of ${organizationId}`);
       for await (const texts of pagesOf(connection, table, organizationId, columns)) {
         const number = String(parts.length + 1).padStart(5, "0");
-        const path = `${folder}/${organizationId}/part-${number}.parquet`;
-        parts.push(await writePart(store, columns, { path, organizationId, texts }));
+        const name = `${folder}/${organizationId}/part-${number}.parquet`;
+        parts.push(await writePart(store, columns, { path: name, organizationId, texts }));
       }
     }
   }
@@ -76,7 +80,6 @@ export async function exportMonth(options: ExportOptions): Promise<{ rows: numbe
     parts,
   };
   if (manifest.rows !== counted) throw new ArchiveDamaged(`${folder} lacks rows of the archive`);
-  const path = `${folder}/manifest.json`;
   const bytes = manifestBytes(manifest);
   await step(`write the manifest of ${archive.month}`);
   await store.put(path, bytes);
@@ -97,6 +100,11 @@ export async function exportMonth(options: ExportOptions): Promise<{ rows: numbe
     });
   });
   return { rows: counted, location: `${store.location}/${path}` };
+}
+
+/** Where the files of an archive are, a folder for each organization below. */
+export function archiveFolder({ month, id }: Pick<Archive, "month" | "id">): string {
+  return `command_executions/${month.slice(0, 7)}/${id}`;
 }
 
 /** Tables of one month may differ in columns that came between. */

@@ -1,8 +1,6 @@
-import { restoreAnalyticsMonth } from "../clickhouse/retention-restore.ts";
 import { AppError } from "../errors.ts";
 import { describeError } from "../log.ts";
 import { addArchiveRows, type Archive, attachMonth, listArchives } from "../postgres/retention-archives.ts";
-import { listMonthLines } from "../postgres/retention-lines.ts";
 import {
   finishRetentionRun,
   insertRetentionRun,
@@ -12,6 +10,7 @@ import {
 import { isBusy } from "./archive-month.ts";
 import type { ArchiveStore } from "./archive-store.ts";
 import { connectForRetention, type RetentionConnection, type RetentionTools } from "./connection.ts";
+import { copyMonth } from "./copy-month.ts";
 import { readManifest, readPart } from "./manifest.ts";
 import { endOf, startOf } from "./months.ts";
 
@@ -26,7 +25,6 @@ export interface RestoreOutcome {
 
 const LOCK_WAIT_MS = 60_000;
 const ADDED_ROWS = 1_000;
-const LINES = 5_000;
 const BUSY_TRIES = 20;
 const DAY_MS = 86_400_000;
 
@@ -64,8 +62,7 @@ export async function restoreMonth(
     await step(`attach ${month}`);
     const rows = await attach(connection, month, heldUntil);
     await step(`copy ${month} to the analytics`);
-    const lines = listMonthLines(connection.run, month, LINES);
-    const analyticsRows = await restoreAnalyticsMonth(tools.clickhouse, month, lines);
+    const analyticsRows = await copyMonth(tools, connection, month);
     const outcome = {
       month,
       rows,

@@ -86,7 +86,8 @@ export async function runRetention(options: RunOptions): Promise<RetentionOutcom
       past_rows_left: totalOf(plan),
     };
   }
-  return runSteps({ ...options, connection, cutoffs, server, planOf, outcome });
+  // Awaited here: what returns gives the connection back.
+  return await runSteps({ ...options, connection, cutoffs, server, planOf, outcome });
 }
 
 interface Steps extends RunOptions {

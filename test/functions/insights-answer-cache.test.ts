@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createAnswerCache } from "../../functions/insights/answer-cache.ts";
+import { listCacheCounts } from "../../shared/metrics.ts";
 
 function startCache(limits: { entriesMax?: number; bytesMax?: number } = {}) {
   const clock = { now: 1_000 };
   const cache = createAnswerCache<string>({
+    name: "test",
     ttlMs: 100,
     entriesMax: 10,
     bytesMax: 1_000,
@@ -72,4 +74,19 @@ describe("the cache of answers", () => {
     expect((await ask("a", "4")).cached).toBe(true);
     expect((await ask("b", "4")).cached).toBe(false);
   });
+});
+
+function counts(): { hits: number; misses: number } {
+  const { hits, misses } = listCacheCounts().find(({ name }) => name === "test") ?? { hits: 0, misses: 0 };
+  return { hits, misses };
+}
+
+it("counts what it had and what it had not", async () => {
+  const before = counts();
+  const { ask } = startCache();
+  await ask("q");
+  await ask("q");
+  await ask("q");
+  await ask("q", "another state");
+  expect(counts()).toEqual({ hits: before.hits + 2, misses: before.misses + 2 });
 });

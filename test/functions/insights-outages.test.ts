@@ -9,6 +9,7 @@ import { startFunctionProcess } from "../helpers/function-process.ts";
 import { postJson, startIngest } from "../helpers/ingest.ts";
 import { type Insights, startInsights } from "../helpers/insights.ts";
 import { makeExecution } from "../helpers/make-execution.ts";
+import { primaryReader } from "../helpers/primary-reader.ts";
 import { asOwner } from "../helpers/tenant.ts";
 
 const AWAY = "http://netra:wrong@127.0.0.1:9/netra_analytics";
@@ -128,7 +129,14 @@ it("leaves an analytics copy that failed alone for a while, then asks it again",
     log: () => undefined,
   });
   let now = 0;
-  const sources = createSources({ pool, clickhouse, log: () => undefined, now: () => now, timeoutMs: 2_000 });
+  const reader = primaryReader(pool);
+  const sources = createSources({
+    reader,
+    clickhouse,
+    log: () => undefined,
+    now: () => now,
+    timeoutMs: 2_000,
+  });
   const query = { from: new Date(0), to: new Date(1), groupBy: "day", limit: 1, offset: 0 } as const;
   try {
     expect(await sources.analytics(randomUUID(), query)).toBeNull();

@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)(
     it("tells of a test that fails", { timeout: LONG_MS }, async () => {
       const root = await copyWith("modules/schedules/main.tf", (text) =>
         text.replace(
-          `audience              = each.value.uri\n`,
+          "audience              = coalesce(each.value.audience, each.value.uri)\n",
           `audience              = "\${each.value.uri}\${each.value.path}"\n`,
         ),
       );

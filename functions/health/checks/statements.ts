@@ -23,7 +23,7 @@ export const statements: CheckGroup<StatementFacts> = {
       : state(
           NAME,
           "ok",
-          "pg_stat_statements is not installed; slow_queries tells of what is slow right now.",
+          "pg_stat_statements is not installed, or not loaded; slow_queries tells of what is slow right now.",
         ),
   ],
 };

@@ -1,7 +1,8 @@
+import { countCache } from "../../../shared/metrics.ts";
 import type { InsightRange } from "../../../shared/postgres/insight-cells.ts";
-import { type Pool, withOrganization } from "../../../shared/postgres/pool.ts";
+import type { Pool } from "../../../shared/postgres/pool.ts";
+import type { Reader } from "../../../shared/postgres/replicas.ts";
 import { getSnapshotName } from "../../../shared/postgres/summary.ts";
-import { createGate } from "../analytics/gate.ts";
 import { type AnswerCache, createAnswerCache } from "../answer-cache.ts";
 import { orUnavailable } from "../sources.ts";
 import { daysObserved, exactUsd } from "./amounts.ts";
@@ -35,7 +36,7 @@ interface Subjects {
 }
 
 /** What subjects measure, in their order; null where the facts do not tell. */
-export interface Measures {
+interface Measures {
   to: string;
   baselines: (Baseline | null)[];
 }
@@ -49,36 +50,33 @@ export interface Analyses {
 
 /** More nobody reads. What has no known amount sorts last and must not be cut off by what has one. */
 const FINDINGS_MAX = { withAmount: 500, without: 200 };
-/** An analysis reads a month of the ledger on one connection; others are left for questions that do not. */
-const TURNS = {
-  running: 2,
-  runningPerOrganization: 1,
-  waiting: 20,
-  waitingPerOrganization: 5,
-  waitMs: 20_000,
-};
-const CACHE = { entriesMax: 200, bytesMax: 32 * 1024 * 1024 };
+const CACHE = { name: "findings", entriesMax: 200, bytesMax: 32 * 1024 * 1024 };
 
 /**
  * Holds each analysis while nothing is committed, for `ttlMs`, and one that took long for a while after that, at most
- * `maxAgeMs`. Computes at most two at a time, of different organizations.
+ * `maxAgeMs`.
  */
 export function createAnalyses({
   pool,
+  reader,
   now,
   ttlMs,
   maxAgeMs,
+  inTurn,
 }: {
   pool: Pool;
+  reader: Pick<Reader, "read">;
   now: () => number;
   ttlMs: number;
   maxAgeMs: number;
+  /** Runs work when it is the organization's turn. */
+  inTurn: <T>(organizationId: string, work: () => Promise<T>) => Promise<T>;
 }): Analyses {
-  const gate = createGate(TURNS);
   const store = <Answer extends { to: string }>(): Store<Answer> => ({
     exact: createAnswerCache({ ...CACHE, ttlMs, now }),
     held: createHeldAnswers({ bytesMax: CACHE.bytesMax, maxAgeMs, now }),
   });
+  const counts = countCache(CACHE.name);
   const analyses = store<Analysis>();
   const measures = store<Measures>();
 
@@ -100,15 +98,18 @@ export function createAnalyses({
       return isOpen ? null : held.find(closed);
     };
     const known = find();
-    if (known !== null) return { answer: known, cached: true };
+    if (known !== null) {
+      counts.hits += 1;
+      return { answer: known, cached: true };
+    }
     return exact.get(closed, await orUnavailable(getSnapshotName(pool)), () =>
-      gate.run(organizationId, async () => {
+      inTurn(organizationId, async () => {
         // Whoever waited may find that the one before has worked out the same.
         const meanwhile = find();
         if (meanwhile !== null) return meanwhile;
         const begun = now();
         const facts = await orUnavailable(
-          withOrganization(pool, organizationId, (sql) => collectFacts(sql, organizationId, { from, to })),
+          reader.read(organizationId, (sql) => collectFacts(sql, organizationId, { from, to })),
         );
         const computed = compute(facts, begun);
         held.keep(isOpen ? open : closed, computed, now() - begun);

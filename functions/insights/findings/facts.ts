@@ -35,8 +35,12 @@ export const TIERS: readonly { model: string; abovePromptTokens: number }[] = PR
 const DAY_MS = 86_400_000;
 
 /** Reads the facts in a few statements, each bounded. Runs in a transaction of the organization. */
-export async function collectFacts(sql: Sql, organizationId: string, range: InsightRange): Promise<Facts> {
-  await prepareAddingUp(sql);
+export async function collectFacts(
+  transaction: Sql,
+  organizationId: string,
+  range: InsightRange,
+): Promise<Facts> {
+  const sql = await prepareAddingUp(transaction);
   const cells = await listInsightCells(sql, organizationId, range, TOLERANCE);
   const sessions = await listInsightSessions(
     sql,

@@ -9,6 +9,11 @@ export function inRepository(repository: string | null): string {
   return repository === null ? "outside of any known repository" : `in ${repository}`;
 }
 
+/** Of a session, whose executions need not all be in one. */
+export function inOneRepository(repository: string | null): string {
+  return repository === null ? "in several repositories or none that is known" : `in ${repository}`;
+}
+
 export function modelName(model: string | null): string {
   return model ?? "(no model told)";
 }

@@ -16,7 +16,8 @@ export interface FindingQuestion {
   offset: number;
 }
 
-const TOKEN_CHARS_MAX = 1_000;
+/** A name of a repository is up to 300 characters, each up to six in JSON. */
+const TOKEN_CHARS_MAX = 4_000;
 const LATEST = Date.UTC(2201, 0);
 const content = z.tuple([
   z.int().min(1).max(90),

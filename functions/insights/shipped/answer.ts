@@ -4,7 +4,7 @@ import {
   type StoredMeasures,
   type StoredShippedRow,
 } from "../../../shared/postgres/shipped.ts";
-import { type Pool, withOrganization } from "../../../shared/postgres/pool.ts";
+import type { Reader } from "../../../shared/postgres/replicas.ts";
 import { orUnavailable } from "../sources.ts";
 import { writeShippedToken } from "./page-token.ts";
 import { EVIDENCE, REASONS } from "./reasons.ts";
@@ -38,12 +38,12 @@ export interface ShippedAnswer {
 }
 
 export async function answerShipped(
-  pool: Pool,
+  reader: Pick<Reader, "read">,
   organizationId: string,
   query: ShippedQuery,
 ): Promise<ShippedAnswer> {
   const stored = await orUnavailable(
-    withOrganization(pool, organizationId, (sql) => listShipped(sql, organizationId, query)),
+    reader.read(organizationId, (sql) => listShipped(sql, organizationId, query)),
   );
   const whole = one(stored, "whole");
   const share = (row: StoredShippedRow): Share => ({

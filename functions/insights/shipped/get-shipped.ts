@@ -14,7 +14,8 @@ export function createGetShipped(context: InsightsContext): Handle {
     const { answer, cached } = await context.shippedCache.get(
       JSON.stringify([organizationId, query]),
       state,
-      () => answerShipped(context.pool, organizationId, query),
+      () =>
+        context.analyticsGate.run(organizationId, () => answerShipped(context.reader, organizationId, query)),
     );
     request.note({ by: query.by, groups: answer.groups, cached });
     return { status: 200, body: answer, headers: { "x-netra-cache": cached ? "hit" : "miss" } };

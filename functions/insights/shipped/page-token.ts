@@ -10,7 +10,11 @@ const TOKEN_CHARS_MAX = 4_000;
 
 /** Up to the year 2201, far inside of what the ledger can hold. */
 const millis = z.int().min(0).max(Date.UTC(2201, 0));
-const text = z.string().max(300).nullable();
+const text = z
+  .string()
+  .max(300)
+  .refine((value) => !value.includes("\0") && value.isWellFormed())
+  .nullable();
 const content = z.tuple([
   z.literal("shipped"),
   z.enum(SHIPPED_KINDS),

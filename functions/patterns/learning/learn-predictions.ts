@@ -49,6 +49,8 @@ const DAY_MS = 86_400_000;
 const PORTION = 1_000;
 /** A step takes on no further organization after this many executions. */
 const STEP_EXECUTIONS = 20_000;
+/** As many pasts of what is new go into a step: one that takes longer than a run may would begin again for ever. */
+const STEP_PASTS = 4;
 const STEPS_MAX = 100_000;
 
 /**
@@ -92,18 +94,20 @@ async function replay(sql: Sql, organizationId: string, options: LearningOptions
 }
 
 /**
- * Learns what has been opened. Returns the organizations that have more of it than a past has: the rest of theirs is left,
- * because learning the past anew is less work.
+ * Learns what has been opened. Returns the organizations that have more of it than a past has, and those for which the step
+ * has no time: the rest of theirs is left, and their past learned anew, each in a step of its own.
  */
 async function learnOpened(sql: Sql, { signatures, outcome, past }: LearningOptions): Promise<string[]> {
   const tooMany = new Set<string>();
+  const before = outcome.learned;
   let learner: OrganizationLearner | null = null;
   for await (const { organizationId, ended } of endedByOrganization(sql)) {
     if (learner?.organizationId !== organizationId) {
       outcome.levels_written += (await learner?.finish()) ?? 0;
       learner = await openLearner(sql, organizationId, signatures);
     }
-    if (learner.learned() + ended.length > past.executionsMax) tooMany.add(organizationId);
+    const isOver = outcome.learned - before >= STEP_PASTS * past.executionsMax;
+    if (isOver || learner.learned() + ended.length > past.executionsMax) tooMany.add(organizationId);
     else {
       await learner.learn(ended);
       outcome.learned += ended.length;

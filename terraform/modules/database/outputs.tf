@@ -18,6 +18,11 @@ output "private_address" {
   value       = google_sql_database_instance.this.private_ip_address
 }
 
+output "replica_connection_name" {
+  description = "What the connector calls the replica, or null."
+  value       = one([for replica in google_sql_database_instance.replica : "${var.project_id}:${var.region}:${replica.name}"])
+}
+
 output "replica_private_address" {
   description = "The replica's address inside the network, or null."
   value       = one(google_sql_database_instance.replica[*].private_ip_address)

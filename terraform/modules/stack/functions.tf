@@ -32,6 +32,8 @@ locals {
       } : {},
       # Everybody may call ingest, so it checks the scheduler's token itself, against an audience of its own.
       name == "ingest" ? { NETRA_CALLER_AUDIENCE = "${local.prefix}-ingest", NETRA_CALLER_EMAILS = module.identities.emails["scheduler"] } : {},
+      # Large reads go to the replica once it has replayed what the primary has.
+      name == "insights" && var.database.replica != null ? { REPLICA_INSTANCE_CONNECTION_NAMES = module.database.replica_connection_name } : {},
       function.env,
     )
   }

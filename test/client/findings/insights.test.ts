@@ -41,7 +41,9 @@ it("lists findings, the most money first, and says that a day is not scaled up",
 });
 
 it("shows one, takes decisions about it and shows them", async () => {
-  const { findings } = await line.json<FindingsAnswer>(["insights", "--rule", "repeated_failures"]);
+  const answer = await line.json<FindingsAnswer>(["insights", "--rule", "repeated_failures"]);
+  const { findings } = answer;
+  expect(answer).toMatchObject({ groups: { all: expect.any(Number) }, cost_usd: expect.any(String) });
   const id = findings[0]?.id ?? "";
   const shown = await line.run(["insights", "show", id]);
   expect(shown.out).toContain("10 failed or timed-out runs with a known cost came to");

@@ -108,6 +108,11 @@ describe("with servers of its own", () => {
       );
     });
     expect((await health.check("statement_statistics")).status).toBe("warning");
+    // An owner who may not read the server's settings, as in a managed database.
+    await asOwner(postgres.adminDatabaseUrl, (sql) =>
+      sql.query("create role plain; alter function statement_statistics() owner to plain"),
+    );
+    expect((await health.check("statement_statistics")).status).toBe("warning");
     await asOwner(postgres.adminDatabaseUrl, (sql) => sql.query("select pg_stat_statements_reset()"));
     expect((await health.check("statement_statistics")).status).toBe("ok");
   });

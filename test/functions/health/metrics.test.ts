@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { listRequestCounts } from "../../../shared/metrics.ts";
+import { countCache, listRequestCounts } from "../../../shared/metrics.ts";
 import { type Health, startHealth } from "../../helpers/health.ts";
 import { type Ingest, postJson, startIngest } from "../../helpers/ingest.ts";
 import { makeExecution } from "../../helpers/make-execution.ts";
@@ -126,6 +126,18 @@ it("has the same series however often and whatever is asked", async () => {
     await fetch(`${ingest.url}/path-${at}?x=${at}`, { method: at % 2 ? "PUT" : "GET" });
   const after = await scrape();
   expect(seriesOf(after)).toBe(seriesOf(before));
+});
+
+it("tells how often caches of answers had what was asked of them", async () => {
+  const counts = countCache("a test");
+  counts.hits += 3;
+  counts.misses += 1;
+  const samples = (await scrape()).get("netra_cache_requests")?.samples ?? [];
+  const own = samples.filter(({ labels }) => labels["cache"] === "a test");
+  expect(own.map(({ labels, value }) => [labels["result"], value])).toEqual([
+    ["hit", 3],
+    ["miss", 1],
+  ]);
 });
 
 it("counts a failure of the function as an error", async () => {

@@ -36,6 +36,14 @@ async function answer(standIn: StandIn, request: IncomingMessage): Promise<{ sta
     standIn.objects.set(`${upload[1]} ${url.searchParams.get("name")}`, body);
     return { status: 200, body: Buffer.from("{}") };
   }
+  const listed = /^\/storage\/v1\/b\/([^/]+)\/o$/.exec(url.pathname);
+  if (request.method === "GET" && listed !== null) {
+    const names = [...standIn.objects.keys()].map((key) => key.slice(`${listed[1]} `.length));
+    const items = names.filter((name) => name.startsWith(url.searchParams.get("prefix") ?? "")).slice(0, 2);
+    // An empty list has no member at all, as the service answers it.
+    const list = items.length === 0 ? {} : { items: items.map((name) => ({ name })) };
+    return { status: 200, body: Buffer.from(JSON.stringify(list)) };
+  }
   const [, bucket, name] = /^\/storage\/v1\/b\/([^/]+)\/o\/([^/]+)$/.exec(url.pathname) ?? [];
   const key = `${bucket} ${decodeURIComponent(name ?? "")}`;
   const found = standIn.objects.get(key);
@@ -93,6 +101,18 @@ it("stores bytes under a name, gives them back and removes them, with one token 
   await expect(store.get("m/2026-03/part.parquet")).rejects.toThrow(/there is no/);
   expect(standIn.tokens).toBe(1);
   expect(standIn.requests.every((line) => line.endsWith("Bearer token-1"))).toBe(true);
+});
+
+it("removes a folder with all that is in it and nothing beside it", async () => {
+  const store = open();
+  for (const name of ["m/org-1/1", "m/org-1/2", "m/org-1/3", "m/org-10/1", "m/org-1"])
+    await store.put(name, Buffer.from("x"));
+  await store.removeAll("m/org-1");
+  await store.removeAll("m/org-1");
+  expect([...standIn.objects.keys()].toSorted()).toEqual([
+    "archive-bucket netra/a b/m/org-1",
+    "archive-bucket netra/a b/m/org-10/1",
+  ]);
 });
 
 it("tries again what may pass, and with a new token where the old one is refused", async () => {

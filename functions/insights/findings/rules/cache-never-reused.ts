@@ -1,6 +1,6 @@
 import type { CacheReuse } from "../../../../shared/postgres/insight-sessions.ts";
 import { dollars, exactUsd, percent } from "../amounts.ts";
-import { commandName, inRepository, modelName } from "../names.ts";
+import { commandName, inOneRepository, modelName } from "../names.ts";
 import type { Found, Rule } from "../rule.ts";
 
 /** One or two sessions may have been broken off; five are a habit. */
@@ -37,7 +37,7 @@ export const cacheNeverReused: Rule = {
 
 function describe(group: CacheReuse): Found {
   const { commandBase, repository, model, sessions, unread, wastedPico } = group;
-  const where = `${commandName(commandBase)} ${inRepository(repository)}`;
+  const where = `${commandName(commandBase)} ${inOneRepository(repository)}`;
   return {
     subject: { command_base: commandBase, repository, model },
     title: `${where}: ${unread} of ${sessions} sessions wrote a cache nobody read`,

@@ -73,7 +73,7 @@ function describe({ requests, range }: Facts, model: string): Found[] {
 /** Null when a group has too many to tell: then any may be meant. */
 function allNames(groups: readonly (readonly (string | null)[] | null)[]): (string | null)[] | null {
   const names = groups.flatMap((group) => group ?? []);
-  return groups.includes(null) ? null : [...new Set(names)].sort();
+  return groups.includes(null) ? null : [...new Set(names)].sort((a, b) => ((a ?? "") < (b ?? "") ? -1 : 1));
 }
 
 /** What the groups cost above the rates of short prompts; null when one has no price. */

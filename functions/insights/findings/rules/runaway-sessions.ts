@@ -1,6 +1,6 @@
 import type { InsightSession, InsightSessions } from "../../../../shared/postgres/insight-sessions.ts";
 import { dollars, exactUsd } from "../amounts.ts";
-import { inRepository } from "../names.ts";
+import { inOneRepository } from "../names.ts";
 import type { Found, Rule } from "../rule.ts";
 
 /** A median of fewer says little about what is usual. */
@@ -69,7 +69,7 @@ function describe(facts: InsightSessions, limit: bigint, repository: string | nu
   const [dearest] = here;
   return {
     subject: { repository },
-    title: `${here.length === 1 ? "A session" : `${here.length} sessions`} ${inRepository(repository)} ran far above what sessions cost here`,
+    title: `${here.length === 1 ? "A session" : `${here.length} sessions`} ${inOneRepository(repository)} ran far above what sessions cost here`,
     advice: `Set a budget of about ${dollars(limit)} for a session there, and look at what made these so long: a new session for each task keeps the context small.`,
     savingPico: excess,
     how: `${here.length} of ${facts.priced} sessions cost more than ${dollars(limit)}, where half cost less than ${dollars(median)}; what they cost above it comes to ${dollars(excess)}`,

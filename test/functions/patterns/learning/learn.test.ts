@@ -174,6 +174,20 @@ describe("learning", () => {
     expect((await readLearned(admin)).models).toMatchObject([{ executions: "1000" }]);
   });
 
+  it("of many organizations that is too much for a step is learned anew, each in a step of its own", async () => {
+    const others = await Promise.all(Array.from({ length: 5 }, () => createTenant(admin)));
+    await add(...makePast(10));
+    await patterns.run();
+    for (const other of others) await addRows(patterns.context.pool, other.organizationId, makePast(900));
+    const outcome = await patterns.run();
+    // What was begun in the step is thrown away with it: four pasts of 1,000 are reached within the fifth.
+    expect(outcome).toMatchObject({ is_done: true, replayed: 1 });
+    const { models } = await readLearned(admin);
+    expect(models.map(({ executions }) => Number(executions)).toSorted((a, b) => a - b)).toEqual([
+      10, 900, 900, 900, 900, 900,
+    ]);
+  });
+
   it("leaves the past alone that is further back than is learned", async () => {
     await add(row("/old", "2025-11-01T00:00:00Z"), row("/new", NOW));
 

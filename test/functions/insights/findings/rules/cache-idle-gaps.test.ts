@@ -19,6 +19,7 @@ function makeGaps(partial: Partial<IdleGaps> = {}): IdleGaps {
     writeTokens: 4_000_000,
     rewrittenTokens: 2_000_000,
     servedTokens: 0,
+    executionModels: ["claude-opus-5-5"],
     ...partial,
   };
 }

@@ -66,6 +66,7 @@ it("measures the last week's cost of a run", () => {
   expect(costChange.measure(facts, { pattern: "v1 /review <path>" })).toEqual({
     costPico: usd(45),
     units: 15,
+    days: 7,
     unit: "execution",
   });
 });

@@ -16,6 +16,7 @@ function makeLong(partial: Partial<LongRequests> = {}): LongRequests {
     requests: 10,
     usage: { ...NO_USAGE, input_tokens: 1_000_000, output_tokens: 100_000 },
     repositories: ["acme/shop"],
+    executionModels: ["claude-haiku-5-5"],
     ...partial,
   };
 }
