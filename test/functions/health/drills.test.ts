@@ -131,7 +131,8 @@ describe("with servers of its own", () => {
 
       await onReplica("select pg_wal_replay_pause()");
       await asOwner(postgres.adminDatabaseUrl, (sql) =>
-        sql.query("create table written_meanwhile (n integer)"),
+        // Tests commit without waiting for the log, and what is not written yet is no lag.
+        sql.query("set synchronous_commit = on; create table written_meanwhile (n integer)"),
       );
       await health.run();
       await asOwner(postgres.adminDatabaseUrl, (sql) =>
