@@ -26,13 +26,17 @@ interface Built extends Bundle {
   name: string;
 }
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    out: { type: "string", default: join(ROOT, "dist") },
-    image: { type: "string" },
-  },
-});
+const USAGE = `usage: npm run build [-- --json] [--out DIR] [--image NAME]
+
+Makes everything that is deployed, in dist/ or DIR: a bundle for each function, the program that migrates, and a bill of
+materials. --image makes the image too, with docker; --json tells sizes and the image's digest.
+`;
+
+const values = readArguments();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 const out = values.out;
 const manifest = manifestSchema.parse(JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")));
 
@@ -45,6 +49,21 @@ await install([...new Set([...functions, migrations].flatMap(({ packages }) => p
 await writeBillOfMaterials();
 const digest = values.image === undefined ? null : await makeImage(values.image);
 report([...functions, migrations]);
+
+function readArguments() {
+  const options = {
+    json: { type: "boolean", default: false },
+    out: { type: "string", default: join(ROOT, "dist") },
+    image: { type: "string" },
+    help: { type: "boolean", short: "h", default: false },
+  } as const;
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return process.exit(2);
+  }
+}
 
 async function buildFunctions(): Promise<Built[]> {
   const built: Built[] = [];

@@ -4,6 +4,8 @@ const DEADLINE_MS = 50_000;
 export interface ScheduledCall {
   url: string;
   everyMs: number;
+  /** When the first call is made; at once without. */
+  firstAfterMs?: number;
   /** What shows who calls; asked for each time, because a token ends. */
   headers: () => Promise<Readonly<Record<string, string>>>;
 }
@@ -15,19 +17,19 @@ export interface ScheduledCall {
 export function startScheduler(calls: readonly ScheduledCall[]): () => Promise<void> {
   const underWay = new Map<ScheduledCall, Promise<void>>();
   const stopping = new AbortController();
-  const timers = calls.map((call) => {
+  const timers = calls.flatMap((call) => {
     const tick = (): void => {
       if (underWay.has(call)) return;
       const request = send(call, stopping.signal).finally(() => underWay.delete(call));
       underWay.set(call, request);
     };
     const timer = setInterval(tick, call.everyMs);
-    timer.unref();
-    tick();
-    return timer;
+    const first = setTimeout(tick, call.firstAfterMs ?? 0);
+    for (const one of [timer, first]) one.unref();
+    return [timer, first];
   });
   return async () => {
-    for (const timer of timers) clearInterval(timer);
+    for (const timer of timers) clearTimeout(timer);
     stopping.abort();
     await Promise.all(underWay.values());
   };

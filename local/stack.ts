@@ -114,7 +114,13 @@ function scheduledCalls(url: string, apiKey: string, messaging: Messaging): Sche
     { url: `${url}/events/reconcile`, everyMs: 10 * MINUTE_MS, headers: messaging.callHeaders },
     { url: `${url}/patterns/run`, everyMs: HOUR_MS, headers: messaging.callHeaders },
     { url: `${url}/health/run`, everyMs: MINUTE_MS, headers: messaging.callHeaders },
-    { url: `${url}/patterns/run?mode=full`, everyMs: 24 * HOUR_MS, headers: messaging.callHeaders },
+    {
+      url: `${url}/patterns/run?mode=full`,
+      everyMs: 24 * HOUR_MS,
+      // Beside the first hourly run it would be the only one of the two.
+      firstAfterMs: MINUTE_MS,
+      headers: messaging.callHeaders,
+    },
     { url: `${url}/retention/run`, everyMs: 24 * HOUR_MS, headers: messaging.callHeaders },
   ];
 }

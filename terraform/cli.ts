@@ -22,7 +22,7 @@ const HELP = `Usage: npm run terraform -- validate|test [options of terraform te
 
 Needs Terraform 1.11 or later on the path, and the registry of providers. Where that cannot be reached, NETRA_TERRAFORM_OFFLINE
 names a program that runs Terraform with a local provider mirror: PROGRAM validate|test|check ROOT FOLDER [options].
-Nothing is read from or written to Google Cloud. Deploying is \`terraform apply\` in terraform/environments/dev or prod.
+Nothing is read from or written to Google Cloud. Deploying is \`npm run deploy\`.
 
 Exit codes: 0 all well, 1 something is not, 2 the command was not understood.
 `;
