@@ -10,17 +10,24 @@ export interface CircuitBreaker {
 export function createCircuitBreaker(options: {
   failuresMax: number;
   openMs: number;
+  /** How long one try may take, where that is longer: until it has told how it went, no other one is let through. */
+  tryMs?: number;
   now: () => number;
 }): CircuitBreaker {
   let failures = 0;
-  let openUntil = 0;
+  let rest = { since: 0, ms: 0 };
   const isOpen = (): boolean => failures >= options.failuresMax;
+  const restFor = (ms: number): void => {
+    rest = { since: options.now(), ms };
+  };
   return {
     isOpen,
     allows() {
       if (!isOpen()) return true;
-      if (options.now() < openUntil) return false;
-      openUntil = options.now() + options.openMs;
+      const passedMs = options.now() - rest.since;
+      // A clock that was set back must not keep it open for as long.
+      if (passedMs >= 0 && passedMs < rest.ms) return false;
+      restFor(Math.max(options.openMs, options.tryMs ?? 0));
       return true;
     },
     succeeded() {
@@ -28,7 +35,7 @@ export function createCircuitBreaker(options: {
     },
     failed() {
       failures += 1;
-      openUntil = options.now() + options.openMs;
+      restFor(options.openMs);
     },
   };
 }

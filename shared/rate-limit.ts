@@ -19,10 +19,8 @@ export function createRateLimiter(options: {
       const now = options.now();
       const bucket = buckets.get(key) ?? { tokens: options.burst, at: now };
       setBounded(buckets, key, bucket, KEYS_MAX);
-      bucket.tokens = Math.min(
-        options.burst,
-        bucket.tokens + ((now - bucket.at) / 1_000) * options.perSecond,
-      );
+      const passedMs = Math.max(0, now - bucket.at);
+      bucket.tokens = Math.min(options.burst, bucket.tokens + (passedMs / 1_000) * options.perSecond);
       bucket.at = now;
       if (bucket.tokens < 1) return (1 - bucket.tokens) / options.perSecond;
       bucket.tokens -= 1;

@@ -1,4 +1,4 @@
-import type { Pool, Sql } from "../../shared/postgres/pool.ts";
+import { oneTransaction, type Pool, type Sql } from "../../shared/postgres/pool.ts";
 
 /** One connection for a whole run, which holds the run's lock. */
 export interface JobConnection extends AsyncDisposable {
@@ -16,10 +16,7 @@ export async function connectForJob(pool: Pool): Promise<JobConnection> {
   let failed = false;
   const transaction = async <T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> => {
     try {
-      await client.query(begin);
-      const result = await work(client);
-      await client.query("commit");
-      return result;
+      return await oneTransaction(client, begin, work);
     } catch (error) {
       // Closing the connection rolls back and gives the lock free, whatever state it is in.
       failed = true;

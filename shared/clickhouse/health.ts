@@ -1,4 +1,5 @@
 import type { ClickHouse } from "./client.ts";
+import { readRows } from "./read-rows.ts";
 
 /** Milliseconds a request took, and how far the server's clock is ahead of this one, in seconds. */
 export interface AnalyticsConnectionFacts {
@@ -24,7 +25,7 @@ async function ask<Row>({ clickhouse, signal }: Asking, query: string): Promise<
       cancel_http_readonly_queries_on_client_close: 1,
     },
   });
-  return result.json<Row>();
+  return readRows<Row>(result, signal);
 }
 
 export async function getAnalyticsConnection(

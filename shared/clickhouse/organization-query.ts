@@ -1,5 +1,6 @@
 import type { ClickHouse } from "./client.ts";
 import { answerOf } from "./outage.ts";
+import { readRows } from "./read-rows.ts";
 
 export interface OrganizationQuery {
   /** A select that restricts every table it reads by `organization_id = {organization_id:UUID}`. */
@@ -43,7 +44,7 @@ export async function queryForOrganization<Row>(
         ...(rowPolicies ? { SQL_organization_id: organizationId } : {}),
       },
     });
-    return result.json<Row>();
+    return readRows<Row>(result, signal);
   });
 }
 

@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { describeError, type Log } from "../log.ts";
 import { watchPool } from "../metrics.ts";
 import { type CloudSqlAddress, CloudSqlPool } from "./cloud-sql-pool.ts";
-import { asError, SteadyPool } from "./steady-pool.ts";
+import { asError, isRefusal, SteadyPool } from "./steady-pool.ts";
 
 /** Anything a statement can be sent to: the pool, or the connection of a transaction. */
 export type Sql = Pick<ClientBase, "query">;
@@ -103,17 +103,56 @@ async function transaction<T>(pool: Connections, work: (sql: Sql) => Promise<T>)
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query("begin");
-    const result = await work(client);
-    await client.query("commit");
-    return result;
+    return await oneTransaction(client, "begin", work);
   } catch (error) {
     // What is no answer of the server leaves the connection in an unknown state; closing it rolls back as well.
-    broken = error instanceof DatabaseError ? await rollback(client) : asError(error);
+    broken = isRefusal(error) ? await rollback(client) : asError(error);
     throw error;
   } finally {
     client.release(broken);
   }
+}
+
+/** A transaction on a connection that somebody holds. When it fails, rolling it back or closing the connection is theirs. */
+export async function oneTransaction<T>(
+  client: PoolClient,
+  begin: string,
+  work: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  const { sql, takeBack } = lend(client);
+  try {
+    await client.query(begin);
+    const result = await work(sql);
+    takeBack();
+    await commit(client);
+    return result;
+  } finally {
+    takeBack();
+  }
+}
+
+/**
+ * A connection for as long as one transaction lasts. What is left of it afterwards, such as the others of a `Promise.all`
+ * of which one failed, must not run in the transaction of whoever has the connection next: that may be another
+ * organization.
+ */
+function lend(client: PoolClient): { sql: Sql; takeBack: () => void } {
+  const sql: Sql = { query: client.query.bind(client) };
+  return {
+    sql,
+    takeBack() {
+      sql.query = () => {
+        throw new TypeError("a statement came after its transaction had ended");
+      };
+    },
+  };
+}
+
+/** Ends a transaction. One in which a statement failed, and somebody went on, is rolled back by the server without an error. */
+async function commit(client: PoolClient): Promise<void> {
+  const { command } = await client.query("commit");
+  if (command !== "COMMIT")
+    throw new TypeError("a transaction went on after one of its statements had failed");
 }
 
 /** The failure of the rollback itself, which means the connection is not to be used again. */
@@ -128,8 +167,8 @@ async function rollback(client: PoolClient): Promise<Error | undefined> {
 
 /** SQLSTATE classes in which the statement is right and the server is not ready: connection, resources, shutdown. */
 const PASSING_CLASSES = new Set(["08", "53", "57", "58"]);
-/** Serialization failure, deadlock, lock not available. */
-const PASSING_STATES = new Set(["40001", "40P01", "55P03"]);
+/** Serialization failure, deadlock, lock not available; a server that is a replica by now, or whose disk is full. */
+const PASSING_STATES = new Set(["40001", "40P01", "55P03", "25006"]);
 
 /** Whether the same work can succeed later unchanged. A failure without SQLSTATE never reached the server or lost it. */
 export function isPassing(error: unknown): boolean {

@@ -34,6 +34,7 @@ interface ReaderOptions {
 interface Position {
   lsn: string;
   identity: string;
+  timeline: number;
 }
 
 /** Of all servers that were copied from one another, and of the database in them. */
@@ -41,19 +42,27 @@ const IDENTITY = `(select system_identifier from pg_control_system()) || '/' ||
   (select oid from pg_database where datname = current_database())`;
 
 /*
+ * Each promotion begins a new timeline, and places in the log of two timelines cannot be compared: a replica that still
+ * follows the server before may be ahead in a log that the primary does not have.
+ *
  * A commit is seen by others once its log is flushed; with commits that do not wait for that, already when it is written to
  * memory. `synchronous_commit` is that of this login: another one that writes has to have the same.
  */
 const GET_POSITION = `
 select ${IDENTITY} as identity,
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as timeline,
   case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
     else pg_current_wal_flush_lsn() end::text as lsn`;
 
-/** Its order matters: a server that was promoted has to be told before its log is compared. */
+/**
+ * Its order matters: a server that was promoted, or follows another one, has to be told before its log is compared. What a
+ * replica says of its timeline may lag by some minutes after a promotion, never lead.
+ */
 const CHECK = `
 select case
   when not pg_is_in_recovery() then 'no replica any more'
   when ${IDENTITY} <> $2 then 'a copy of another database'
+  when (select min_recovery_end_timeline from pg_control_recovery()) <> $3 then 'on another timeline'
   when pg_last_wal_replay_lsn() >= $1::pg_lsn then null
   else 'behind' end as fault`;
 
@@ -70,6 +79,8 @@ export function createReader({ primary, replicas, lagMsMax, log, now }: ReaderOp
   const known = replicas.map((replica) => ({
     ...replica,
     breaker: createCircuitBreaker({ failuresMax: 1, openMs: REST_MS, now }),
+    /** Under way: many may come before the first of them has its connection. */
+    reads: 0,
     rests: 0,
   }));
   type Known = (typeof known)[number];
@@ -79,7 +90,7 @@ export function createReader({ primary, replicas, lagMsMax, log, now }: ReaderOp
     turn += 1;
     return known
       .map((_, index) => known[(turn + index) % known.length])
-      .find((replica) => replica !== undefined && hasRoom(replica.pool) && replica.breaker.allows());
+      .find((replica) => replica !== undefined && hasRoom(replica) && replica.breaker.allows());
   }
 
   function rest(replica: Known, reason: string, error?: unknown): void {
@@ -135,20 +146,34 @@ export function createReader({ primary, replicas, lagMsMax, log, now }: ReaderOp
     return null;
   }
 
+  /** Null when the primary is to be read. */
+  async function readFrom<T>(
+    replica: Known,
+    organizationId: string,
+    work: (sql: Sql) => Promise<T>,
+  ): Promise<{ answer: T } | null> {
+    const client = await connect(replica);
+    if (client === null) return null;
+    try {
+      const lent = { connect: () => Promise.resolve(client) };
+      return { answer: await withOrganization(lent, organizationId, work) };
+    } catch (error) {
+      if (!isOfReplica(error)) throw error;
+      // What the replica has to apply may take rows away under a read; that one goes elsewhere, the next may stay.
+      if (!isConflict(error)) rest(replica, "failed half-way", error);
+      return null;
+    }
+  }
+
   return {
     async read(organizationId, work) {
       const replica = next();
-      if (replica === undefined) return withOrganization(primary, organizationId, work);
-      const client = await connect(replica);
-      if (client === null) return withOrganization(primary, organizationId, work);
-      try {
-        return await withOrganization({ connect: () => Promise.resolve(client) }, organizationId, work);
-      } catch (error) {
-        if (!isOfReplica(error)) throw error;
-        // What the replica has to apply may take rows away under a read; that one goes elsewhere, the next may stay.
-        if (!isConflict(error)) rest(replica, "failed half-way", error);
-        return withOrganization(primary, organizationId, work);
+      if (replica !== undefined) {
+        replica.reads += 1;
+        const read = await readFrom(replica, organizationId, work).finally(() => (replica.reads -= 1));
+        if (read !== null) return read.answer;
       }
+      return withOrganization(primary, organizationId, work);
     },
     async close() {
       await Promise.all(known.map(({ pool }) => pool.end()));
@@ -157,8 +182,8 @@ export function createReader({ primary, replicas, lagMsMax, log, now }: ReaderOp
 }
 
 /** Whether a connection can be had without waiting for another read to end. */
-function hasRoom(pool: Pool): boolean {
-  return pool.idleCount > 0 || pool.totalCount < pool.options.max;
+function hasRoom({ pool, reads }: { pool: Pool; reads: number }): boolean {
+  return reads < pool.options.max && (pool.idleCount > 0 || pool.totalCount < pool.options.max);
 }
 
 async function getPosition(primary: Pool): Promise<Position> {
@@ -170,7 +195,7 @@ async function getPosition(primary: Pool): Promise<Position> {
 /** Null once the replica has everything up to the position, else why it cannot serve. */
 async function waitFor(client: PoolClient, position: Position, waitMs: number): Promise<string | null> {
   const until = performance.now() + waitMs;
-  const values = [position.lsn, position.identity];
+  const values = [position.lsn, position.identity, position.timeline];
   const query = { name: "check-replica", text: CHECK, values, query_timeout: CHECK_MS };
   for (;;) {
     const { rows } = await client.query<{ fault: string | null }>(query);

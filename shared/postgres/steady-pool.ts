@@ -34,13 +34,21 @@ export class SteadyPool extends PgPool {
   readonly #breaker: ReturnType<typeof createCircuitBreaker> | null;
   readonly #max: number;
   readonly #log: Log;
+  /** Connections that were made and have not ended, idle or lent out. */
+  #standing = 0;
 
   constructor({ retryMs, restsWhenAway, log, ...config }: SteadyConfig) {
     super(config);
     this.#retryMs = retryMs;
-    this.#breaker = restsWhenAway ? createCircuitBreaker({ ...AWAY, now: () => performance.now() }) : null;
+    this.#breaker = restsWhenAway
+      ? createCircuitBreaker({ ...AWAY, tryMs: config.connectionTimeoutMillis, now: () => performance.now() })
+      : null;
     this.#max = config.max;
     this.#log = log;
+    this.on("connect", (client) => {
+      this.#standing += 1;
+      client.once("end", () => (this.#standing -= 1));
+    });
   }
 
   override connect(): Promise<PoolClient>;
@@ -58,6 +66,7 @@ export class SteadyPool extends PgPool {
     return super.connect();
   }
 
+  /** For `query` of the pool, which would close the connection after whatever the server refuses. */
   async #acquireFor(callback: NonNullable<Acquired>): Promise<void> {
     let client: PoolClient;
     try {
@@ -66,14 +75,20 @@ export class SteadyPool extends PgPool {
       callback(asError(error), undefined, () => undefined);
       return;
     }
-    callback(undefined, client, client.release.bind(client));
+    const release = client.release.bind(client);
+    const giveBack = (error?: Error | boolean): void => release(isRefusal(error) ? undefined : error);
+    client.release = giveBack;
+    callback(undefined, client, giveBack);
   }
 
   async #acquire(): Promise<PoolClient> {
     const until = performance.now() + this.#retryMs;
     await this.prepare();
     for (let delayMs = FIRST_DELAY_MS; ; delayMs *= 2) {
-      const isNew = this.idleCount === 0 && this.totalCount < this.#max;
+      const hasNone = this.idleCount === 0;
+      const makesOne = hasNone && this.totalCount < this.#max;
+      // Who waits while all are being made is in no better place than who makes one.
+      const isNew = makesOne || (hasNone && this.#standing === 0);
       if (isNew && this.#breaker?.allows() === false) throw away();
       try {
         const client = await this.open();
@@ -86,7 +101,7 @@ export class SteadyPool extends PgPool {
           await sleep(pauseMs);
           continue;
         }
-        if (isNew && mayWork) this.#failed(error);
+        if (mayWork && (makesOne || this.#standing === 0)) this.#failed(error);
         throw error;
       }
     }
@@ -124,6 +139,21 @@ function away(): AppError {
 
 function mayPass(error: unknown): boolean {
   return !(error instanceof DatabaseError) || PASSING_STATE.test(error.code ?? "");
+}
+
+/** The server takes no writes, or what ran before has left a transaction open. */
+const TRANSACTION_STATE = "25";
+
+/**
+ * Whether a statement failed, and its connection is as good as before. One to a server that takes no writes is not: it has
+ * been replaced, and another connection may lead to the one that does.
+ */
+export function isRefusal(error: unknown): error is DatabaseError {
+  return (
+    error instanceof DatabaseError &&
+    error.severity === "ERROR" &&
+    error.code?.startsWith(TRANSACTION_STATE) === false
+  );
 }
 
 export function asError(error: unknown): Error {

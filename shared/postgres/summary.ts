@@ -99,7 +99,10 @@ export async function countPending(
   return rows[0]?.pending ?? 0;
 }
 
-const SNAPSHOT = "select pg_current_snapshot()::text as snapshot";
+// A server that takes the place of another, without its last commits, gives the same numbers to its own: in a new timeline.
+const SNAPSHOT = `
+select pg_current_snapshot()::text || case when pg_is_in_recovery() then ''
+  else ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) end as snapshot`;
 
 /**
  * Names what is committed at this moment: as long as the name stays the same, nothing at all has been committed to the

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClickHouse } from "../clickhouse/client.ts";
 import type { Log } from "../log.ts";
-import type { Pool, Sql } from "../postgres/pool.ts";
+import { oneTransaction, type Pool, type Sql } from "../postgres/pool.ts";
 import { tryLockRetention, unlockRetention } from "../postgres/retention-runs.ts";
 import type { ArchiveStore } from "./archive-store.ts";
 
@@ -34,13 +34,10 @@ export async function connectForRetention(
 ): Promise<RetentionConnection | null> {
   const client = await pool.connect();
   let broken = false;
+  const begin = `begin; set local timezone = 'UTC'; set local datestyle = 'ISO'${asSystem ? "; set local role netra_system" : ""}`;
   const run: RetentionConnection["run"] = async (work) => {
     try {
-      await client.query(`begin; set local timezone = 'UTC'; set local datestyle = 'ISO'`);
-      if (asSystem) await client.query("set local role netra_system");
-      const result = await work(client);
-      await client.query("commit");
-      return result;
+      return await oneTransaction(client, begin, work);
     } catch (error) {
       await client.query("rollback").catch(() => {
         broken = true;

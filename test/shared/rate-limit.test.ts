@@ -13,3 +13,14 @@ it("takes a burst, then as many as time brings, and tells how long to wait", () 
   now = 60_000;
   expect([1, 2, 3, 4].map(() => limiter.take("a") === 0)).toEqual([true, true, true, false]);
 });
+
+it("takes nothing away when the clock is set back", () => {
+  let now = 3_600_000;
+  const limiter = createRateLimiter({ perSecond: 1, burst: 3, now: () => now });
+  expect(limiter.take("a")).toBe(0);
+  now = 0;
+  expect([1, 2].map(() => limiter.take("a"))).toEqual([0, 0]);
+  expect(limiter.take("a")).toBeCloseTo(1);
+  now = 1_000;
+  expect(limiter.take("a")).toBe(0);
+});

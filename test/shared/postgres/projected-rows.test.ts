@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Json } from "../../../shared/event-payload.ts";
-import type { Row } from "../../../shared/postgres/projected-rows.ts";
+import { type Row, writeProjectedRows } from "../../../shared/postgres/projected-rows.ts";
 import { PROJECTED_TABLES } from "../../../shared/postgres/projected-tables.ts";
 import { createProjectedDatabase, type ProjectedDatabase } from "../../helpers/projected-database.ts";
 import { asOwner } from "../../helpers/tenant.ts";
@@ -268,6 +268,23 @@ describe("rows with an id of their own", () => {
     expect(repositories).toHaveLength(12 * 40);
     expect(new Set(repositories.map((row) => row["name"]))).toEqual(new Set(["4"]));
   });
+});
+
+it("are written in the order of their keys whatever the server's plan, so that batches wait for each other", async () => {
+  const organizationId = await database.newOrganization();
+  const keys = Array.from({ length: 200 }, (_, index) => `${"aBcD"[index % 4]}-${1_000 + index}`);
+  const written = await asOwner(database.adminDatabaseUrl, async (sql) => {
+    await sql.query("set enable_nestloop = off; set enable_mergejoin = off; set enable_sort = off");
+    await writeProjectedRows(sql, organizationId, {
+      repositories: keys.map((external_id) => makeRepository({ id: randomUUID(), external_id })),
+    });
+    const { rows } = await sql.query<{ external_id: string }>(
+      "select external_id from repositories where organization_id = $1 order by ctid",
+      [organizationId],
+    );
+    return rows.map(({ external_id }) => external_id);
+  });
+  expect(written).toEqual(keys.toSorted());
 });
 
 describe("rows of events", () => {

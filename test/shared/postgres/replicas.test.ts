@@ -5,6 +5,7 @@ import { createContext } from "../../../functions/insights/context.ts";
 import { createHandler } from "../../../functions/insights/handler.ts";
 import { createPool, type Pool, type Sql } from "../../../shared/postgres/pool.ts";
 import { createReader, type Reader } from "../../../shared/postgres/replicas.ts";
+import { getSnapshotName } from "../../../shared/postgres/summary.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../helpers/embedded-servers.ts";
 import { type Ingest, startIngest } from "../../helpers/ingest.ts";
 import { makeExecution } from "../../helpers/make-execution.ts";
@@ -90,6 +91,20 @@ async function look(sql: Sql): Promise<Seen> {
 
 const read = (reader: Reader): Promise<Seen> => reader.read(ingest.tenant.organizationId, look);
 
+/** A place in a server's log, in bytes. */
+async function placeOf(url: string, place: string): Promise<bigint> {
+  const text = `select (${place} - '0/0')::text as bytes`;
+  const { rows } = await asOwner(url, (sql) => sql.query<{ bytes: string }>(text));
+  return BigInt(rows[0]?.bytes ?? 0);
+}
+
+/** The number of the next transaction that writes. */
+async function nextOf(url: string): Promise<bigint> {
+  const text = "select pg_snapshot_xmax(pg_current_snapshot())::text as next";
+  const { rows } = await asOwner(url, (sql) => sql.query<{ next: string }>(text));
+  return BigInt(rows[0]?.next ?? 0);
+}
+
 let written = 0;
 async function write(): Promise<number> {
   written += 1;
@@ -126,6 +141,30 @@ describe("reads with a replica", () => {
     clients[1]?.release();
     expect((await read(reader)).server).toBe("replica");
     clients[0]?.release();
+  });
+
+  it("are no more at once than it has connections, and nobody waits for those", async () => {
+    const reader = createReader({
+      primary: openPool(postgres.databaseUrl),
+      replicas: [{ name: "r", pool: openPool(forService(replica.url), { connectionsMax: 1 }) }],
+      lagMsMax: 2_000,
+      log: (severity, message) => logged.push({ severity, message, reason: undefined }),
+      now: () => clock.now,
+    });
+    // None ends before all have begun.
+    let begun = 0;
+    const servers = await Promise.all(
+      [1, 2, 3, 4].map(() =>
+        reader.read(ingest.tenant.organizationId, async (sql) => {
+          const { server } = await look(sql);
+          begun += 1;
+          await expect.poll(() => begun, { timeout: 4_000 }).toBe(4);
+          return server;
+        }),
+      ),
+    );
+    expect(servers.filter((server) => server === "replica")).toHaveLength(1);
+    expect(logged).toEqual([]);
   });
 
   it("go to the primary while it lags, say so once, and come back after a rest", async () => {
@@ -221,7 +260,7 @@ describe("reads with a replica", () => {
     const real = openPool(forService(replica.url));
     const pending: { resolve: (client: PoolClient) => void; reject: (error: Error) => void }[] = [];
     const connect = () => new Promise((resolve, reject) => pending.push({ resolve, reject }));
-    const pool = { idleCount: 1, totalCount: 1, options: { max: 1 }, connect } as unknown as Pool;
+    const pool = { idleCount: 2, totalCount: 2, options: { max: 2 }, connect } as unknown as Pool;
     const reader = createReader({
       primary: openPool(postgres.databaseUrl),
       replicas: [{ name: "r", pool }],
@@ -284,22 +323,32 @@ function countOf({ total, executions }: Record<string, unknown>): unknown {
   return executions ?? (total as { executions: number }).executions;
 }
 
-describe("the insights function with a replica", () => {
-  it("answers from it with what was stored just before, from its cache only while nothing was", async () => {
-    const lines: string[] = [];
-    const context = createContext(
-      readConfig({
-        DATABASE_URL: postgres.databaseUrl,
-        DATABASE_REPLICA_URLS: forService(replica.url),
-        CLICKHOUSE_URL: AWAY,
-        NETRA_SUMMARY_CACHE_MS: "600000",
-        NETRA_FINDINGS_AGE_MS: "0",
-        NETRA_REPLICA_LAG_MS_MAX: "1000",
-      }),
-      (line) => lines.push(line),
-    );
-    const served = await serveFunction(createHandler(context), 1_000_000);
-    const ask = async (path: string): Promise<{ cache: string | null; body: Record<string, unknown> }> => {
+interface Instance {
+  ask: (path: string) => Promise<{ cache: string | null; body: Record<string, unknown> }>;
+  lines: string[];
+}
+
+async function startInstance(): Promise<Instance> {
+  const lines: string[] = [];
+  const context = createContext(
+    readConfig({
+      DATABASE_URL: postgres.databaseUrl,
+      DATABASE_REPLICA_URLS: forService(replica.url),
+      CLICKHOUSE_URL: AWAY,
+      NETRA_SUMMARY_CACHE_MS: "600000",
+      NETRA_FINDINGS_AGE_MS: "0",
+      NETRA_REPLICA_LAG_MS_MAX: "1000",
+    }),
+    (line) => lines.push(line),
+  );
+  const served = await serveFunction(createHandler(context), 1_000_000);
+  closing.push(async () => {
+    await served.close();
+    await context.close();
+  });
+  return {
+    lines,
+    async ask(path) {
       const headers = { authorization: `Bearer ${ingest.tenant.key}` };
       const response = await fetch(`${served.url}${path}`, { headers });
       expect(response.status).toBe(200);
@@ -307,42 +356,57 @@ describe("the insights function with a replica", () => {
         cache: response.headers.get("x-netra-cache"),
         body: (await response.json()) as Record<string, unknown>,
       };
-    };
-    try {
-      const paths = [
-        "/v1/summary?source=ledger",
-        "/v1/analytics/costs?source=ledger",
-        "/v1/insights",
-        "/v1/shipped",
-      ];
-      for (let stored = 1; stored <= 3; stored += 1) {
-        expect((await ingest.post({ executions: [makeExecution({ timestamp: justNow() })] })).status).toBe(
-          200,
-        );
-        for (const path of paths) expect([path, countOf((await ask(path)).body)]).toEqual([path, stored]);
-      }
-      const used = await asOwner(replica.url, (sql) =>
-        sql.query("select 1 from pg_stat_activity where application_name = 'netra-insights-replica'"),
-      );
-      expect(used.rows.length).toBeGreaterThan(0);
+    },
+  };
+}
 
-      // What the replica does not show is not in the cache afterwards either.
-      await onReplica("select pg_wal_replay_pause()");
-      const [path = ""] = paths;
-      expect((await ingest.post({ executions: [makeExecution({ timestamp: justNow() })] })).status).toBe(200);
-      expect(countOf((await ask(path)).body)).toBe(4);
-      expect(lines.filter((line) => line.includes("a replica cannot serve"))).toHaveLength(1);
-      await onReplica("select pg_wal_replay_resume()");
-      await expect
-        .poll(async () => {
-          const { cache, body } = await ask(path);
-          return [cache, countOf(body)];
-        })
-        .toEqual(["hit", 4]);
-    } finally {
-      await served.close();
-      await context.close();
+const PATHS = [
+  "/v1/summary?source=ledger",
+  "/v1/analytics/costs?source=ledger",
+  "/v1/insights",
+  "/v1/shipped",
+] as const;
+
+let stored = 0;
+async function store(): Promise<number> {
+  const execution = makeExecution({ timestamp: justNow() });
+  expect((await ingest.post({ executions: [execution] })).status).toBe(200);
+  stored += 1;
+  return stored;
+}
+
+describe("the insights function with a replica", () => {
+  it("answers from it, in each instance, with what was stored just before", async () => {
+    const instances = [await startInstance(), await startInstance()];
+    for (let round = 0; round < 3; round += 1) {
+      const count = await store();
+      for (const path of PATHS) {
+        for (const { ask } of instances) {
+          expect([path, countOf((await ask(path)).body)]).toEqual([path, count]);
+        }
+      }
     }
+    const used = await asOwner(replica.url, (sql) =>
+      sql.query("select 1 from pg_stat_activity where application_name = 'netra-insights-replica'"),
+    );
+    expect(used.rows.length).toBeGreaterThan(0);
+  });
+
+  it("answers from its cache only while nothing was stored, also what the replica does not show", async () => {
+    const { ask, lines } = await startInstance();
+    const [path] = PATHS;
+    await ask(path);
+    await onReplica("select pg_wal_replay_pause()");
+    const count = await store();
+    expect(countOf((await ask(path)).body)).toBe(count);
+    expect(lines.filter((line) => line.includes("a replica cannot serve"))).toHaveLength(1);
+    await onReplica("select pg_wal_replay_resume()");
+    await expect
+      .poll(async () => {
+        const { cache, body } = await ask(path);
+        return [cache, countOf(body)];
+      })
+      .toEqual(["hit", count]);
   });
 });
 
@@ -357,6 +421,42 @@ describe("a replica that is one no more", () => {
     const rows = await write();
     expect(await read(reader)).toEqual({ server: "primary", rows });
     expect(logged.map(({ reason }) => reason)).toEqual(["no replica any more"]);
+  });
+
+  it("does not name what it has committed as the one before would", async () => {
+    const servers = [postgres.adminDatabaseUrl, replica.url];
+    // Both use up numbers of transactions until they are equally far, with other commits.
+    const [one = 0n, other = 0n] = await Promise.all(servers.map(nextOf));
+    const goal = one > other ? one : other;
+    for (const url of servers) {
+      while ((await nextOf(url)) < goal) {
+        await asOwner(url, (sql) => sql.query("select pg_current_xact_id()"));
+      }
+    }
+    const [before, after] = await Promise.all(servers.map((url) => asOwner(url, getSnapshotName)));
+    expect(after).not.toBe(before);
+    expect(after?.split(" ")[0]).toBe(before?.split(" ")[0]);
+  });
+
+  it("is the primary of none that follows the one before, however far that is", async () => {
+    const left = await startOwnReplica(postgres.adminDatabaseUrl);
+    closing.push(() => left.close());
+    await asOwner(postgres.adminDatabaseUrl, (sql) => sql.query("select pg_switch_wal()"));
+    await write();
+    const promoted = await placeOf(replica.url, "pg_current_wal_insert_lsn()");
+    await expect
+      .poll(async () => (await placeOf(left.url, "pg_last_wal_replay_lsn()")) > promoted, { timeout: 20_000 })
+      .toBe(true);
+    const reader = createReader({
+      primary: openPool(forService(replica.url)),
+      replicas: [{ name: "left", pool: openPool(forService(left.url)) }],
+      lagMsMax: 2_000,
+      log: (severity, message, fields) =>
+        logged.push({ severity, message, reason: (fields as { reason?: unknown } | undefined)?.reason }),
+      now: () => clock.now,
+    });
+    expect((await read(reader)).server).toBe("primary");
+    expect(logged.map(({ reason }) => reason)).toEqual(["on another timeline"]);
   });
 
   it("is told of once when it was stopped, and reads go on", async () => {

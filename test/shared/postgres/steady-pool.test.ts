@@ -134,6 +134,18 @@ describe("a database that is away", () => {
     expect(logged).toHaveLength(1);
   });
 
+  it("is not waited for either by those who come while all its connections are being tried", async () => {
+    const url = `postgres://u:p@127.0.0.1:${port}/none`;
+    const pool = open(url, { connectionsMax: 2, connectionTimeoutMs: 200 });
+    const ask = async (): Promise<unknown[]> =>
+      (await Promise.all(Array.from({ length: 20 }, () => failuresOf(pool, 1)))).flat();
+    await ask();
+    const failures = await ask();
+    // One may look again by then.
+    const refused = failures.filter((error) => (error as { code?: string }).code === AWAY.code);
+    expect(refused.length).toBeGreaterThanOrEqual(failures.length - 1);
+  });
+
   it("is tried each time by who watches it", async () => {
     const pool = open(`postgres://u:p@127.0.0.1:${port}/none`, { connectionTimeoutMs: 50, triesOnce: true });
     expect(await failuresOf(pool, 5)).not.toContainEqual(expect.objectContaining(AWAY));
