@@ -78,12 +78,13 @@ export function createContext(
   const clickhouse = createClickHouse({ ...clickhouseOf(config, secrets), requestTimeoutMs: timeoutMs });
   const perSecond = config.NETRA_REQUESTS_PER_SECOND;
   const caching = { ...CACHE, ttlMs: config.NETRA_SUMMARY_CACHE_MS, now };
+  const sources = createSources({ reader, clickhouse, log, now, timeoutMs });
   const limiter = createRateLimiter({ perSecond, burst: 2 * perSecond, now });
   return {
     authenticator: createAuthenticator({ pool, limiter, log, now }),
     pool,
     reader,
-    sources: createSources({ reader, clickhouse, log, now, timeoutMs }),
+    sources,
     cache: createAnswerCache({ ...caching, name: "summary" }),
     analyticsCache: createAnswerCache({ ...caching, name: "analytics" }),
     analyticsGate: createGate({
@@ -95,6 +96,7 @@ export function createContext(
     analyses: createAnalyses({
       pool,
       reader,
+      copiedFacts: sources.copiedFacts,
       now,
       ttlMs: config.NETRA_SUMMARY_CACHE_MS,
       maxAgeMs: config.NETRA_FINDINGS_AGE_MS,

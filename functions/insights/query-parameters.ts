@@ -17,12 +17,15 @@ export const momentParameter = z
     error: "must lie between 2000-01-01 and 2200-01-01",
   });
 
-/** How many rows a page has at most, as text. */
-export const limitParameter = z
-  .string()
-  .refine((text) => /^[0-9]{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= LIMIT_MAX, {
-    error: `must be a whole number from 1 to ${LIMIT_MAX}`,
+/** A whole number from one on, as text. */
+export function countParameter(max: number): z.ZodString {
+  return z.string().refine((text) => /^[0-9]{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= max, {
+    error: `must be a whole number from 1 to ${max}`,
   });
+}
+
+/** How many rows a page has at most, as text. */
+export const limitParameter = countParameter(LIMIT_MAX);
 
 /**
  * The query of an address as a schema has it.
@@ -61,9 +64,30 @@ export function rangeOf(
   nowMs: number,
 ): { from: Date; to: Date } {
   const tomorrow = Math.floor(nowMs / DAY_MS + 1) * DAY_MS;
-  const end = to === undefined ? tomorrow : Date.parse(to) + (isDate(to) ? DAY_MS : 0);
+  const end = to === undefined ? tomorrow : endMs(to);
   const start = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
   return { from: new Date(start), to: new Date(end) };
+}
+
+/** What a page token holds; null for one that none of these answers gave. */
+export function continuedAt<Position>(position: Position | null, answer = "an answer"): Position {
+  if (position !== null) return position;
+  throw refusal([{ pointer: "/page_token", detail: `is not the next_page_token of ${answer}` }]);
+}
+
+/** What is given beside a page token must be what it was given for. `differs` tells by name which parameters are not. */
+export function refuseOthers(
+  given: Readonly<Record<string, unknown>>,
+  differs: Readonly<Record<string, boolean>>,
+): void {
+  refuseAny(
+    Object.keys(differs)
+      .filter((name) => given[name] !== undefined && differs[name] === true)
+      .map((name) => ({
+        pointer: pointerTo(name),
+        detail: "differs from the request that gave the page token",
+      })),
+  );
 }
 
 export function refuseAny(faults: readonly Fault[]): void {
@@ -75,10 +99,11 @@ export function refusal(errors: readonly Fault[]): AppError {
 }
 
 /** The RFC 6901 pointer to a parameter. */
-export function pointerTo(name: string): string {
+function pointerTo(name: string): string {
   return `/${name.slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
-function isDate(text: string): boolean {
-  return text.length === "2026-11-20".length;
+/** Where a range ends that has this in `to`: a plain date there includes its whole day. */
+export function endMs(to: string): number {
+  return Date.parse(to) + (to.length === "2026-11-20".length ? DAY_MS : 0);
 }

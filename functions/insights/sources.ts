@@ -2,9 +2,12 @@ import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 import type { AnalyticsQuery } from "../../shared/analytics.ts";
 import type { AnalyticsResult } from "../../shared/analytics-answers.ts";
 import { analyzeCopy, type CopyResult } from "../../shared/clickhouse/analytics-query.ts";
+import { listCopiedCells } from "../../shared/clickhouse/insight-cells.ts";
+import { type CopiedSessions, listCopiedSessions } from "../../shared/clickhouse/insight-sessions.ts";
 import { isClickHouseAway } from "../../shared/clickhouse/outage.ts";
 import { summarizeAnalytics } from "../../shared/clickhouse/summary.ts";
 import { AppError } from "../../shared/errors.ts";
+import type { InsightCells, InsightRange, PriceTolerance } from "../../shared/insight-cells.ts";
 import { describeError, type Log } from "../../shared/log.ts";
 import { isPassing, type Sql } from "../../shared/postgres/pool.ts";
 import type { Reader } from "../../shared/postgres/replicas.ts";
@@ -15,6 +18,11 @@ import type { Summary, SummaryQuery } from "../../shared/summary.ts";
 
 export type Source = "analytics" | "ledger";
 
+/** What findings are worked out from, as far as the analytics copy has it. */
+export interface CopiedFacts extends CopiedSessions {
+  cells: InsightCells;
+}
+
 /** The two stores a question can go to, both bounded in time; what passes is told apart from what is a bug. */
 export interface Sources {
   ledger: (organizationId: string, query: SummaryQuery) => Promise<Summary>;
@@ -23,6 +31,12 @@ export interface Sources {
   /** One of the questions of `GET /v1/analytics`, to either store. */
   analyzeLedger: (organizationId: string, query: AnalyticsQuery) => Promise<AnalyticsResult>;
   analyzeCopy: (organizationId: string, query: AnalyticsQuery) => Promise<CopyResult | null>;
+  /** `tieredModels` have a price by the size of a request. */
+  copiedFacts: (
+    organizationId: string,
+    range: InsightRange,
+    about: { tolerance: PriceTolerance; tieredModels: readonly string[] },
+  ) => Promise<CopiedFacts | null>;
   pending: (organizationId: string, range: Pick<SummaryQuery, "from" | "to">) => Promise<number>;
   /** Executions that have not reached the analytics copy, of any time; counted up to a bound. */
   waiting: (organizationId: string) => Promise<number>;
@@ -39,6 +53,8 @@ interface SourcesOptions {
 const WAITING_MAX = 100_000;
 /** After a failure the analytics copy is left alone for this long, so that not every question waits for it. */
 const REST_MS = 5_000;
+/** What findings are worked out from takes several statements, which together may take so many times as long as one. */
+const FINDINGS_TIMES = 3;
 
 export function createSources({ reader, clickhouse, log, now, timeoutMs }: SourcesOptions): Sources {
   let awayUntil = 0;
@@ -46,12 +62,13 @@ export function createSources({ reader, clickhouse, log, now, timeoutMs }: Sourc
     orUnavailable(reader.read(organizationId, work));
   async function fromCopy<T>(
     work: (deadline: { signal: AbortSignal; maxSeconds: number }) => Promise<T>,
+    withinMs = timeoutMs,
   ): Promise<T | null> {
     if (now() < awayUntil) return null;
     try {
       return await work({
-        signal: AbortSignal.timeout(timeoutMs),
-        maxSeconds: Math.ceil(timeoutMs / 1_000),
+        signal: AbortSignal.timeout(withinMs),
+        maxSeconds: Math.ceil(withinMs / 1_000),
       });
     } catch (error) {
       if (!isClickHouseAway(error)) throw error;
@@ -69,6 +86,14 @@ export function createSources({ reader, clickhouse, log, now, timeoutMs }: Sourc
       inLedger(organizationId, (sql) => analyzeLedger(sql, organizationId, query)),
     analyzeCopy: (organizationId, query) =>
       fromCopy((deadline) => analyzeCopy(clickhouse, organizationId, query, deadline)),
+    copiedFacts: (organizationId, range, { tolerance, tieredModels }) =>
+      fromCopy(
+        async (deadline) => ({
+          cells: await listCopiedCells(clickhouse, organizationId, range, tolerance, deadline),
+          ...(await listCopiedSessions(clickhouse, organizationId, range, tieredModels, deadline)),
+        }),
+        FINDINGS_TIMES * timeoutMs,
+      ),
     pending: (organizationId, range) =>
       inLedger(organizationId, (sql) => countPending(sql, organizationId, range)),
     waiting: (organizationId) =>

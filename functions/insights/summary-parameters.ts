@@ -3,13 +3,13 @@ import type { Fault } from "../../shared/errors.ts";
 import { SUMMARY_GROUPS, type SummaryQuery } from "../../shared/summary.ts";
 import { readPageToken } from "./page-token.ts";
 import {
+  continuedAt,
   limitParameter,
   momentParameter,
   parseQuery,
-  pointerTo,
   rangeOf,
-  refusal,
   refuseAny,
+  refuseOthers,
 } from "./query-parameters.ts";
 import type { Source } from "./sources.ts";
 
@@ -58,24 +58,13 @@ export function readSummaryParameters(query: URLSearchParams, nowMs: number): Su
 type Asked = Omit<SummaryParameters, "limit" | "offset">;
 
 function continued(given: Parameters, token: string, asked: Asked): Asked & { offset: number } {
-  const position = readPageToken(token);
-  if (position === null) {
-    throw refusal([{ pointer: "/page_token", detail: "is not the next_page_token of an answer" }]);
-  }
-  const differs = {
-    from: given.from !== undefined && asked.from.getTime() !== position.from.getTime(),
-    to: given.to !== undefined && asked.to.getTime() !== position.to.getTime(),
-    group_by: given.group_by !== undefined && asked.groupBy !== position.groupBy,
-    source: given.source !== undefined && asked.source !== position.source,
-  };
-  refuseAny(
-    Object.entries(differs)
-      .filter(([, differing]) => differing)
-      .map(([name]) => ({
-        pointer: pointerTo(name),
-        detail: "differs from the request that gave the page token",
-      })),
-  );
+  const position = continuedAt(readPageToken(token));
+  refuseOthers(given, {
+    from: asked.from.getTime() !== position.from.getTime(),
+    to: asked.to.getTime() !== position.to.getTime(),
+    group_by: asked.groupBy !== position.groupBy,
+    source: asked.source !== position.source,
+  });
   return position;
 }
 

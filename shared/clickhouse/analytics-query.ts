@@ -1,37 +1,19 @@
-import {
-  ANALYTICS,
-  type AnalyticsGroup,
-  type AnalyticsOrder,
-  type AnalyticsQuery,
-  filtersOf,
-  isPeriod,
-  type Period,
-  type StoredFigure,
-} from "../analytics.ts";
+import { ANALYTICS, type AnalyticsOrder, type AnalyticsQuery, filtersOf, isPeriod } from "../analytics.ts";
+import { formatUsd } from "../agent/usd.ts";
 import { type AnalyticsResult, readAnalytics } from "../analytics-answers.ts";
 import type { StoredAnalyticsRow } from "../analytics-figures.ts";
-import { ROWS_FIGURES } from "./analytics-rows.ts";
-import { findTotals, TOTALS_FIGURES } from "./analytics-totals.ts";
+import {
+  type Basis,
+  COUNTED,
+  PERIODS,
+  PERIODS_OF_RANGE,
+  rowsBasis,
+  SUMS,
+  totalsBasis,
+} from "./analytics-basis.ts";
+import { findTotals } from "./analytics-totals.ts";
 import type { ClickHouse } from "./client.ts";
 import { queryForOrganization } from "./organization-query.ts";
-
-const PERIODS: Readonly<Record<Period, { startOf: (moment: string) => string; format: string }>> = {
-  hour: { startOf: (moment) => `toStartOfHour(${moment}, 'UTC')`, format: "%Y-%m-%dT%H:00:00Z" },
-  day: { startOf: (moment) => `toDate(${moment}, 'UTC')`, format: "%Y-%m-%d" },
-  week: { startOf: (moment) => `toMonday(${moment}, 'UTC')`, format: "%Y-%m-%d" },
-  month: { startOf: (moment) => `toStartOfMonth(${moment}, 'UTC')`, format: "%Y-%m" },
-};
-
-const COLUMNS: Readonly<Record<Exclude<AnalyticsGroup, Period>, string>> = {
-  command_base: "command_base",
-  repository: "repository",
-  model: "model",
-  user: "toString(user_id)",
-  task_kind: "task_kind",
-  source: "source",
-  session: "session_id",
-  status: "status",
-};
 
 const HIT_RATE = "if(sum_total = 0, 0, sum_cache_read / sum_total)";
 const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
@@ -48,142 +30,98 @@ const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
   last_at: "last_ms",
 };
 
-/** Where the figures come from: a select of the rows that count, each with its `grp`, and what each figure is of them. */
-interface Basis {
-  from: string;
-  /** The same executions without their sessions, which are in no total. */
-  fromForTotal: string;
-  figures: Readonly<Record<StoredFigure, string>>;
-  isTotals: boolean;
-}
-
-const MOMENTS = `organization_id = {organization_id:UUID}
-      and timestamp >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-      and timestamp < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')`;
-const PERIODS_OF_RANGE = `organization_id = {organization_id:UUID}
-      and period >= toDateTime(intDiv({from_ms:Int64}, 1000), 'UTC')
-      and period < toDateTime(intDiv({to_ms:Int64}, 1000), 'UTC')`;
-
-const SUMS = `dimension = {dimension:String} and ${PERIODS_OF_RANGE}`;
-/** How many executions there are, which the sums must hold. */
-const COUNTED = `(select count() from executions where ${MOMENTS})`;
-
-function rowsBasis(query: AnalyticsQuery): Basis {
-  const { groupBy } = query;
-  const group = isPeriod(groupBy) ? PERIODS[groupBy].startOf("timestamp") : COLUMNS[groupBy];
-  const conditions = filtersOf(query).map(([filter]) => `and ${filter} = {${filter}:String}`);
-  return {
-    from: `select *, ${group} as grp from executions where ${MOMENTS} ${conditions.join(" ")}`,
-    fromForTotal: `select * from executions where ${MOMENTS} ${conditions.join(" ")}`,
-    figures: ROWS_FIGURES,
-    isTotals: false,
-  };
-}
-
-function totalsBasis(query: AnalyticsQuery): Basis {
-  const { groupBy } = query;
-  const group = isPeriod(groupBy)
-    ? PERIODS[groupBy].startOf("period")
-    : groupBy === "status"
-      ? "status"
-      : "key";
-  const conditions = filtersOf(query).map(([filter]) =>
-    filter === "status" ? "and status = {status:String}" : `and key = {${filter}:String}`,
-  );
-  return {
-    from: `select *, ${group} as grp from execution_totals where ${SUMS} ${conditions.join(" ")}`,
-    // The dimension with the fewest rows; whoever asks about sessions has no filter here.
-    fromForTotal: `select * from execution_totals where dimension = 'source' and ${PERIODS_OF_RANGE}`,
-    figures: TOTALS_FIGURES,
-    isTotals: true,
-  };
-}
-
 /**
  * An expression that is 1 when the sums miss nothing: no execution and, where percentiles are asked for, no cost. Without
  * filters the total row tells it.
  */
 function isWholeOf(query: AnalyticsQuery, { isTotals }: Basis): string {
   if (!isTotals) return "1";
-  const costs = asksCosts(query) ? "and sum(length(costs)) = sum(priced)" : "";
+  const costs = ANALYTICS[query.kind].figures.includes("costs")
+    ? "and sum(length(s.costs)) = sum(s.priced)"
+    : "";
   if (filtersOf(query).length > 0) {
-    return `(select sum(executions) = ${COUNTED} ${costs} from execution_totals where ${SUMS})`;
+    return `(select sum(s.executions) = ${COUNTED} ${costs} from execution_totals as s where ${SUMS})`;
   }
-  return `is_total = 0 or executions = ${COUNTED} ${asksCosts(query) ? "and costs_kept = priced" : ""}`;
+  return `is_total = 0 or executions = ${COUNTED} ${costs}`;
 }
 
-function asksCosts({ kind }: AnalyticsQuery): boolean {
-  return ANALYTICS[kind].figures.includes("costs");
-}
-
+/**
+ * One select without others around it, because the engine takes longer to understand a statement of this kind than to read
+ * thousands of sums.
+ */
 function statementOf(query: AnalyticsQuery, basis: Basis): string {
   const { groupBy, kind } = query;
-  const { from, figures } = basis;
-  const names = ANALYTICS[kind].figures;
-  const isRanked = kind === "cache";
+  const { table, where, group, figures } = basis;
   const text = isPeriod(groupBy) ? `formatDateTime(grp, '${PERIODS[groupBy].format}', 'UTC')` : "grp";
+  const rank = `rank() over (partition by is_total order by ${HIT_RATE} desc nulls last) as rank,`;
   return `
-select is_total, group_count, if(is_total = 1, null, ${text}) as key, ${isWholeOf(query, basis)} as is_whole,
-  ${[...names, ...(isRanked ? ["rank"] : [])].join(", ")}
-from (
-  select *,
-    count() over () - 1 as group_count,
-    row_number() over (partition by is_total order by ${orderOf(query)}) as position
-    ${isRanked ? `, rank() over (partition by is_total order by ${HIT_RATE} desc nulls last) as rank` : ""}
-  from (
-    select
-      grouping(s.grp) as is_total,
-      s.grp as grp,
-      ${basis.isTotals && asksCosts(query) ? "sum(length(s.costs)) as costs_kept," : ""}
-      ${names.map((name) => `${figures[name]} as ${name}`).join(",\n      ")}
-    from (${from}) as s
-    group by s.grp with rollup
-  )
-)
-where is_total = 1 or (position > {offset:UInt64} and position <= {offset:UInt64} + {limit:UInt64})
+select
+  ${group} as grp,
+  grouping(grp) as is_total,
+  if(is_total = 1, null, ${text}) as key,
+  ${isWholeOf(query, basis)} as is_whole,
+  count() over () - 1 as group_count,
+  row_number() over (partition by is_total order by ${orderOf(query)}) as position,
+  ${kind === "cache" ? rank : ""}
+  ${selectedOf(query, figures)}
+from ${table} as s
+where ${where}
+group by grp with rollup
+qualify is_total = 1 or (position > {offset:UInt64} and position <= {offset:UInt64} + {limit:UInt64})
 order by is_total desc, position`;
+}
+
+function selectedOf({ kind }: AnalyticsQuery, figures: Basis["figures"]): string {
+  return ANALYTICS[kind].figures.map((name) => `${figures[name]} as ${name}`).join(",\n  ");
 }
 
 /**
  * The same of sessions, of which there are many: one pass finds out from what they are ordered by alone which ones the page
  * shows and how many there are, and the rest of the figures are computed for those.
  */
-function sessionsStatement(query: AnalyticsQuery, { from, fromForTotal, figures, isTotals }: Basis): string {
-  const names = ANALYTICS[query.kind].figures;
-  const selected = names.map((name) => `${figures[name]} as ${name}`).join(",\n    ");
+function sessionsStatement(query: AnalyticsQuery, { table, where, group, figures, isTotals }: Basis): string {
+  const order = orderOf(query);
+  const ordering = ANALYTICS[query.kind].figures.filter(
+    (name) => name === "executions" || order.includes(name),
+  );
   // An array holds no nulls, so the session of those that told none is a member of its own.
+  const isShown = `(${group} in page.1 or (${group} is null and page.2 > 0))`;
+  // The total is that of the dimension with the fewest rows; whoever asks about sessions has no filter here.
+  const ofTotals = {
+    select: `s.dimension = 'source' as is_total, if(is_total, null, s.key) as grp,
+  page.4 = ${COUNTED} and (not is_total or executions = page.4) as is_whole`,
+    where: `${PERIODS_OF_RANGE} and (s.dimension = 'source' or (s.dimension = {dimension:String} and ${isShown}))`,
+    groupBy: "is_total, grp",
+    // Wide rows would come in small blocks, and be looked at twice to leave out a few.
+    settings: "settings preferred_block_size_bytes = 0, optimize_move_to_prewhere = 0",
+  };
+  const ofRows = {
+    select: `grouping(is_shown) as is_total, ${isShown} as is_shown, if(is_shown, ${group}, null) as grp, 1 as is_whole`,
+    where,
+    groupBy: "is_shown, grp with rollup having is_total = 1 or (is_shown and grouping(grp) = 0)",
+    settings: "",
+  };
+  const rest = isTotals ? ofTotals : ofRows;
   return `
 with (
-  select tuple(
-    groupArrayIf(assumeNotNull(grp), position > {offset:UInt64} and grp is not null) as keys,
-    countIf(position > {offset:UInt64} and grp is null) as nulls,
-    any(groups) as groups,
-    any(counted) as counted
-  )
+  select tuple(groupArrayIf(assumeNotNull(grp), grp is not null), countIf(grp is null), any(groups), any(counted))
   from (
-    select *, row_number() over (order by ${orderOf(query)}) as position
-    from (
-      select *, count() over () as groups, sum(executions) over () as counted
-      from (select s.grp as grp, ${selected} from (${from}) as s group by s.grp)
-      order by ${orderOf(query)}
-      limit {offset:UInt64} + {limit:UInt64}
-    )
+    select ${group} as grp, count() over () as groups, sum(executions) over () as counted,
+      ${ordering.map((name) => `${figures[name]} as ${name}`).join(", ")}
+    from ${table} as s
+    where ${where}
+    group by grp
+    order by ${order}
+    limit {offset:UInt64}, {limit:UInt64}
   )
 ) as page
-select is_total, group_count, grp as key, is_whole, ${names.join(", ")}
-from (
-  select 1 as is_total, page.3 as group_count, cast(null, 'Nullable(String)') as grp,
-    ${isTotals ? `page.4 = ${COUNTED} and executions = ${COUNTED}` : "1"} as is_whole,
-    ${selected}
-  from (${fromForTotal}) as s
-  union all
-  select 0 as is_total, 0 as group_count, s.grp as grp, 1 as is_whole,
-    ${selected}
-  from (${from}) as s
-  where s.grp in page.1 or (s.grp is null and page.2 > 0)
-  group by s.grp
-)
-order by is_total desc, ${orderOf(query)}`;
+select ${rest.select}, grp as key, page.3 as group_count,
+  ${selectedOf(query, figures)}
+from ${table} as s
+where ${rest.where}
+group by ${rest.groupBy}
+order by is_total desc, ${order}
+${rest.settings}`;
 }
 
 function orderOf({ order, isDescending }: AnalyticsQuery): string {
@@ -212,6 +150,19 @@ export async function analyzeCopy(
   query: AnalyticsQuery,
   deadline: Deadline,
 ): Promise<CopyResult> {
+  const result = await analyzePage(client, organizationId, query, deadline);
+  // Beyond the last session there is nothing that tells how many there are: the first one does.
+  if (query.offset === 0 || result.groupCount > 0) return result;
+  const first = await analyzePage(client, organizationId, { ...query, offset: 0, limit: 1 }, deadline);
+  return { ...first, rows: [] };
+}
+
+async function analyzePage(
+  client: ClickHouse,
+  organizationId: string,
+  query: AnalyticsQuery,
+  deadline: Deadline,
+): Promise<CopyResult> {
   const ask = (basis: Basis, dimension: string) =>
     queryForOrganization<StoredAnalyticsRow & { is_whole: number }>(client, organizationId, {
       query: query.kind === "sessions" ? sessionsStatement(query, basis) : statementOf(query, basis),
@@ -227,11 +178,16 @@ export async function analyzeCopy(
     });
   const dimension = findTotals(query);
   if (dimension !== null) {
-    const rows = await ask(totalsBasis(query), dimension);
+    const rows = (await ask(totalsBasis(query), dimension)).map(inDollars);
     // Without any row nothing has told whether executions are missing.
     if (rows.length > 0 && rows.every((row) => row.is_whole === 1)) {
       return { ...readAnalytics(query.kind, rows), basis: "totals" };
     }
   }
   return { ...readAnalytics(query.kind, await ask(rowsBasis(query), "")), basis: "rows" };
+}
+
+/** The sums keep costs as whole pico-dollars. */
+function inDollars<Row extends StoredAnalyticsRow>(row: Row): Row {
+  return row.costs ? { ...row, costs: row.costs.map((pico) => formatUsd(BigInt(pico))) } : row;
 }

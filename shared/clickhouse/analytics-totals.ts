@@ -54,10 +54,7 @@ export const TOTALS_FIGURES: Readonly<Record<StoredFigure, string>> = {
   sessions: "uniqExactMerge(s.sessions)",
   repository: "if(min(s.repository_min) = max(s.repository_max), min(s.repository_min), null)",
   model: "if(min(s.model_min) = max(s.model_max), min(s.model_min), null)",
-  // Whole pico-dollars there.
-  costs: `arrayMap(
-    cost -> toDecimal128(cost, 12) / 1000000000000,
-    quantilesExactArray(0.499999999, 0.949999999)(s.costs)
-  )`,
+  // Whole pico-dollars.
+  costs: "quantilesExactArray(0.499999999, 0.949999999)(s.costs)",
   times: "quantilesExactInclusiveArray(0.5, 0.95)(s.times)",
 };

@@ -1,5 +1,5 @@
-import type { InsightRange } from "./insight-cells.ts";
-import { type AddingUp, readUsd } from "./insight-values.ts";
+import { type InsightRange, readUsd } from "../insight-cells.ts";
+import type { AddingUp } from "./insight-values.ts";
 import { FAILURE } from "./pattern-scan.ts";
 
 /** Failed and timed-out executions of one command, kind of task, repository and class of failure. */
@@ -14,17 +14,23 @@ export interface InsightFailures {
 }
 
 const GROUPS_MAX = 5_000;
+// Most messages come again and again, and to tell the class of one takes a dozen patterns.
 const LIST = `
-select command_base, task_kind, repository, failure_class, count(*) as executions, count(cost_usd) as priced,
-  sum(cost_usd) as cost
+select command_base, task_kind, repository, failure_class, sum(executions)::bigint as executions,
+  sum(priced)::bigint as priced, sum(cost) as cost
 from (
-  select e.command_base, e.command_features ->> 'task_kind' as task_kind, e.workspace_context ->> 'repository' as repository,
-    ${FAILURE} as failure_class, e.cost_usd
-  from command_executions e
-  where e.organization_id = $1 and e.timestamp >= $2 and e.timestamp < $3 and e.status in ('failed', 'timeout')
+  select e.command_base, e.task_kind, e.repository, ${FAILURE} as failure_class, e.executions, e.priced, e.cost
+  from (
+    select command_base, command_features ->> 'task_kind' as task_kind, workspace_context ->> 'repository' as repository,
+      status, left(error_message, 1000) as error_message, count(*) as executions, count(cost_usd) as priced,
+      sum(cost_usd) as cost
+    from command_executions
+    where organization_id = $1 and timestamp >= $2 and timestamp < $3 and status in ('failed', 'timeout')
+    group by 1, 2, 3, 4, 5
+  ) e
 ) failures
 group by 1, 2, 3, 4
-order by count(*) desc, 1, 2, 3, 4
+order by 5 desc, 1, 2, 3, 4
 limit ${GROUPS_MAX}`;
 
 interface Row {

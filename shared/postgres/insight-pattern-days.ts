@@ -1,4 +1,5 @@
-import { type AddingUp, readUsd } from "./insight-values.ts";
+import { readUsd } from "../insight-cells.ts";
+import type { AddingUp } from "./insight-values.ts";
 
 /** What a pattern's executions of one UTC day cost. */
 export interface InsightPatternDay {

@@ -1,5 +1,6 @@
 import type { Usage } from "../agent/usage.ts";
-import type { InsightRange } from "./insight-cells.ts";
+import type { InsightRange } from "../insight-cells.ts";
+import { HEAVY_EXECUTIONS_MAX } from "../insight-sessions.ts";
 import type { AddingUp } from "./insight-values.ts";
 
 /** How long a cache entry of each lifetime lasts after it was last used. Source: prompt caching, Anthropic documentation. */
@@ -52,17 +53,32 @@ const NAMES_MAX = 20;
 /** One more than are told, so that it shows when there are more. */
 const names = (column: string): string => `to_jsonb((array_agg(distinct ${column}))[1:${NAMES_MAX + 1}])`;
 const PROMPT = "input + cache_read + write_5m + write_1h";
-const LIST = `
+/** Whose requests are looked into, $4; the first are the most important. */
+const WHOSE = {
+  sessions: {
+    from: "command_executions e",
+    where: "and e.session_id = any ($4::text[])",
+    order: "array_position($4::text[], e.session_id::text), e.timestamp, e.id",
+  },
+  // By their key, where all the sessions of a range would have to be looked through for them.
+  executions: {
+    from: "unnest($4::uuid[]) with ordinality as told (id, place) join command_executions e using (id)",
+    where: "",
+    order: "told.place",
+  },
+};
+
+const statementOf = ({ from, where, order }: (typeof WHOSE)["sessions"]): string => `
 with chosen as materialized (
-  select id, timestamp, session_id, repository, model_version, output_characteristics
+  select session_id, repository, model_version, output_characteristics
   from (
-    select id, timestamp, session_id, model_version, workspace_context ->> 'repository' as repository, output_characteristics,
-      sum(pg_column_size(output_characteristics)) over (order by array_position($4::text[], session_id::text), timestamp, id) as bytes
-    from command_executions
-    where organization_id = $1 and timestamp >= $2 and timestamp < $3 and status <> 'pending'
-      and session_id = any($4::text[])
+    select e.session_id, e.model_version, e.workspace_context ->> 'repository' as repository, e.output_characteristics,
+      sum(pg_column_size(e.output_characteristics)) over important as bytes, row_number() over important as position
+    from ${from}
+    where e.organization_id = $1 and e.timestamp >= $2 and e.timestamp < $3 and e.status <> 'pending' ${where}
+    window important as (order by ${order})
   ) measured
-  where bytes <= ${BYTES_MAX}
+  where bytes <= ${BYTES_MAX} and position <= ${HEAVY_EXECUTIONS_MAX}
 ), requests as materialized (
   select c.session_id, c.repository, c.model_version, r.model, r.timestamp as at, r.id as request_id,
     coalesce(r.speed, 'standard') as speed, r.inference_geo,
@@ -139,24 +155,27 @@ interface Row {
   }[];
 }
 
+/** Sessions by name, or executions by id; the first are the most important. */
+export type Whose = readonly string[] | { executions: readonly string[] };
+
 /**
- * Looks into single requests, for the given sessions (the first are the most important) as far as 16 MiB of stored
- * requests and 300,000 of them go. `tiers` are the prompt sizes above which a model gets dearer. Runs in a transaction of the organization.
+ * Looks into single requests, for the given sessions or executions as far as 50,000 executions, 16 MiB of stored requests
+ * and 300,000 of them go. `tiers` are the prompt sizes above which a model gets dearer. Runs in a transaction of the organization.
  */
 export async function listInsightRequests(
   sql: AddingUp,
   organizationId: string,
   { from, to }: InsightRange,
-  sessionIds: readonly string[],
+  whose: Whose,
   tiers: readonly { model: string; abovePromptTokens: number }[],
 ): Promise<InsightRequests> {
   const { rows } = await sql.query<Row>({
-    text: LIST,
+    text: statementOf(WHOSE["executions" in whose ? "executions" : "sessions"]),
     values: [
       organizationId,
       from.toISOString(),
       to.toISOString(),
-      sessionIds,
+      "executions" in whose ? whose.executions : whose,
       tiers.map(({ model }) => model),
       tiers.map(({ abovePromptTokens }) => abovePromptTokens),
     ],

@@ -1,53 +1,14 @@
-import type { InsightRange } from "./insight-cells.ts";
-import { type AddingUp, readUsd } from "./insight-values.ts";
+import { type InsightRange, readUsd } from "../insight-cells.ts";
+import {
+  AT_WORK_MS,
+  DEAREST_MAX,
+  GROUPS_MAX,
+  HEAVY_MAX,
+  type InsightSessions,
+  LONG_MAX,
+} from "../insight-sessions.ts";
+import type { AddingUp } from "./insight-values.ts";
 
-/** A session's executions taken together; its repository is null where they do not all name the same. */
-export interface InsightSession {
-  sessionId: string;
-  repository: string | null;
-  model: string | null;
-  executions: number;
-  costPico: bigint;
-  firstAt: string;
-  lastAt: string;
-}
-
-/** Sessions of one command, repository and model (null where a session has several), by what became of their cache. */
-export interface CacheReuse {
-  commandBase: string | null;
-  repository: string | null;
-  model: string | null;
-  sessions: number;
-  /** Wrote to the cache and never read from it, with known savings. */
-  unread: number;
-  unreadExecutions: number;
-  unreadWriteTokens: number;
-  /** What these cost above the same requests without caching. */
-  wastedPico: bigint;
-}
-
-export interface InsightSessions {
-  /** Sessions all of whose executions have a cost above zero. */
-  priced: number;
-  /** Of the natural logarithm of their cost in dollars; null without any. */
-  medianLog: number | null;
-  /** Median of the distances to that median. */
-  madLog: number | null;
-  /** The dearest first. */
-  dearest: InsightSession[];
-  /** How many priced sessions each repository has. */
-  byRepository: { repository: string | null; sessions: number }[];
-  cacheReuse: CacheReuse[];
-  /** Sessions with the most cache writes, or with the longest prompts to a model with a price by size. */
-  heavy: string[];
-}
-
-const DEAREST_MAX = 200;
-const GROUPS_MAX = 2_000;
-const HEAVY_MAX = 400;
-const LONG_MAX = 100;
-
-/** A session that was at work less than an hour before the end may still read what it wrote. */
 const LIST = `
 with sessions as materialized (
   select
@@ -74,7 +35,7 @@ with sessions as materialized (
   ) ended
   group by 1
 ), priced as materialized (
-  select *, ln(cost)::double precision as log_cost from sessions where is_named and priced = executions and cost > 0
+  select *, ln(cost::double precision) as log_cost from sessions where is_named and priced = executions and cost > 0
 ), middle as (
   select count(*) as sessions, percentile_cont(0.5) within group (order by log_cost) as median from priced
 ), spread as (
@@ -96,7 +57,7 @@ select m.sessions::integer as sessions, m.median, s.mad,
       coalesce(-sum(savings) filter (where is_unread), 0)::text as wasted
     from (
       select *, coalesce(
-        read_tokens = 0 and written_tokens > 0 and saving_count = executions and last_at < $3 - interval '1 hour', false
+        read_tokens = 0 and written_tokens > 0 and saving_count = executions and last_at < $3::timestamptz - interval '${AT_WORK_MS} milliseconds', false
       ) as is_unread
       from sessions
     ) judged
@@ -104,10 +65,19 @@ select m.sessions::integer as sessions, m.median, s.mad,
     order by -sum(savings) filter (where is_unread) desc nulls last, count(*) desc, 1, 2, 3
     limit ${GROUPS_MAX}
   ) c) as cache_reuse,
-  (select coalesce(jsonb_agg(session), '[]') from (
-    (select session from sessions where is_named and written_tokens > 0 order by written_tokens desc, session limit ${HEAVY_MAX})
-    union
-    (select session from sessions where is_named and longest > 0 order by longest desc, session limit ${LONG_MAX})
+  (select coalesce(jsonb_agg(session order by place, session), '[]') from (
+    select session, min(place) as place
+    from (
+      select session, row_number() over (order by written_tokens desc, session) as place from (
+        select session, written_tokens from sessions where is_named and written_tokens > 0
+        order by 2 desc, 1 limit ${HEAVY_MAX}
+      ) written
+      union all
+      select session, row_number() over (order by longest desc, session) from (
+        select session, longest from sessions where is_named and longest > 0 order by 2 desc, 1 limit ${LONG_MAX}
+      ) long
+    ) placed
+    group by 1
   ) h) as heavy
 from middle m, spread s`;
 

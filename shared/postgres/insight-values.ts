@@ -1,13 +1,5 @@
 import type { QueryResult, QueryResultRow } from "pg";
-import { parseUsd } from "../agent/usd.ts";
 import type { Sql } from "./pool.ts";
-
-/** A sum of money in pico-dollars; a sum over nothing is 0, which the count beside it tells apart from a known one. */
-export function readUsd(text: string | null): bigint {
-  const pico = parseUsd(text ?? "0");
-  if (pico === null) throw new TypeError("the ledger answered an amount that is none");
-  return pico;
-}
 
 /** What a statement that adds up many rows is sent through. */
 export interface AddingUp {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { benchAnalytics } from "./analytics.ts";
 import { benchColdStart } from "./cold-start.ts";
+import { benchFindings } from "./findings.ts";
 import { benchIngest } from "./ingest.ts";
 import { benchPrediction } from "./prediction.ts";
 import { benchPredictionServing } from "./prediction-serving.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<
 > = {
   analytics: benchAnalytics,
   "cold-start": benchColdStart,
+  findings: benchFindings,
   ingest: benchIngest,
   prediction: (progress, { file }) => benchPrediction(progress, file),
   "prediction-serving": benchPredictionServing,

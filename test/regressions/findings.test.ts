@@ -270,3 +270,22 @@ it("takes requests of more repositories than can be told for requests of any", a
   const [found] = priceCliff.find(makeFacts({ requests }));
   expect(mayOverlap(found?.scope ?? {}, { repositories: ["acme/9"] })).toBe(true);
 });
+
+// They came in no order, so that the limits on what is looked into cut off any of them instead of the smallest.
+it("looks into the sessions first that wrote the most to the cache", async () => {
+  const { key, organizationId } = await newTenant();
+  const order = [7, 2, 11, 5, 1, 9, 4, 12, 3, 8, 6, 10];
+  await insights.store(
+    order.map((size) =>
+      makeExecution({
+        session: { session_id: `wrote-${size}` },
+        usage: { input_tokens: 1, output_tokens: 1, cache_write_5m_tokens: size * 1_000 },
+      }),
+    ),
+    key,
+  );
+  const { heavy } = await inOrganization(organizationId, (sql) =>
+    listInsightSessions(sql, organizationId, lastDays(3), []),
+  );
+  expect(heavy).toEqual(order.toSorted((a, b) => b - a).map((size) => `wrote-${size}`));
+});

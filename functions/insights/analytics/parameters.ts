@@ -9,13 +9,13 @@ import {
   ENDED_STATUSES,
 } from "../../../shared/analytics.ts";
 import {
+  continuedAt,
   limitParameter,
   momentParameter,
   parseQuery,
-  pointerTo,
   rangeOf,
   refusal,
-  refuseAny,
+  refuseOthers,
 } from "../query-parameters.ts";
 import type { Source } from "../sources.ts";
 import { type AnalyticsPosition, readAnalyticsToken } from "./page-token.ts";
@@ -100,29 +100,19 @@ function askedOf(kind: AnalyticsKind, given: Parameters, nowMs: number): Asked {
 }
 
 function continued(given: Parameters, token: string, asked: Asked): AnalyticsPosition {
-  const position = readAnalyticsToken(token);
-  if (position === null || position.kind !== asked.kind) {
-    throw refusal([
-      { pointer: "/page_token", detail: `is not the next_page_token of an answer about ${asked.kind}` },
-    ]);
-  }
-  const differs: [name: keyof Parameters, boolean][] = [
-    ["from", asked.from.getTime() !== position.from.getTime()],
-    ["to", asked.to.getTime() !== position.to.getTime()],
-    ["group_by", asked.groupBy !== position.groupBy],
-    ["order", asked.order !== position.order],
-    ["direction", asked.isDescending !== position.isDescending],
-    ["source", asked.source !== position.source],
-  ];
-  for (const name of ANALYTICS_FILTERS) differs.push([name, asked.filters[name] !== position.filters[name]]);
-  refuseAny(
-    differs
-      .filter(([name, isOther]) => given[name] !== undefined && isOther)
-      .map(([name]) => ({
-        pointer: pointerTo(name),
-        detail: "differs from the request that gave the page token",
-      })),
-  );
+  const read = readAnalyticsToken(token);
+  const position = continuedAt(read?.kind === asked.kind ? read : null, `an answer about ${asked.kind}`);
+  refuseOthers(given, {
+    from: asked.from.getTime() !== position.from.getTime(),
+    to: asked.to.getTime() !== position.to.getTime(),
+    group_by: asked.groupBy !== position.groupBy,
+    order: asked.order !== position.order,
+    direction: asked.isDescending !== position.isDescending,
+    source: asked.source !== position.source,
+    ...Object.fromEntries(
+      ANALYTICS_FILTERS.map((name) => [name, asked.filters[name] !== position.filters[name]]),
+    ),
+  });
   return position;
 }
 

@@ -1,14 +1,13 @@
 import { countCache } from "../../../shared/metrics.ts";
-import type { InsightRange } from "../../../shared/postgres/insight-cells.ts";
+import type { InsightRange } from "../../../shared/insight-cells.ts";
 import type { Pool } from "../../../shared/postgres/pool.ts";
-import type { Reader } from "../../../shared/postgres/replicas.ts";
 import { getSnapshotName } from "../../../shared/postgres/summary.ts";
 import { type AnswerCache, createAnswerCache } from "../answer-cache.ts";
-import { orUnavailable } from "../sources.ts";
+import { orUnavailable, type Source } from "../sources.ts";
 import { daysObserved, exactUsd } from "./amounts.ts";
-import { collectFacts, type Facts } from "./facts.ts";
 import { type Baseline, baselineOf, type WorkedOut, workOut } from "./finding.ts";
 import { createHeldAnswers, type HeldAnswers } from "./held-answers.ts";
+import { type FactStores, type ReadFacts, readFacts } from "./read-facts.ts";
 import type { RuleName, Subject } from "./rule.ts";
 import { RULES } from "./rules.ts";
 import { byMoney } from "./total.ts";
@@ -19,6 +18,9 @@ export interface Analysis {
   to: string;
   /** When the ledger was read. */
   asOf: string;
+  source: Source;
+  /** Executions of the range that the analytics copy did not have yet. */
+  lacking: number;
   daysObserved: number;
   executions: number;
   /** Null when nothing has a known cost. */
@@ -58,14 +60,13 @@ const CACHE = { name: "findings", entriesMax: 200, bytesMax: 32 * 1024 * 1024 };
  */
 export function createAnalyses({
   pool,
-  reader,
   now,
   ttlMs,
   maxAgeMs,
   inTurn,
-}: {
+  ...stores
+}: FactStores & {
   pool: Pool;
-  reader: Pick<Reader, "read">;
   now: () => number;
   ttlMs: number;
   maxAgeMs: number;
@@ -85,7 +86,7 @@ export function createAnalyses({
     organizationId: string,
     { from, to }: InsightRange,
     rest: readonly unknown[],
-    compute: (facts: Facts, begun: number) => Answer,
+    compute: (read: ReadFacts, begun: number) => Answer,
   ): Promise<{ answer: Answer; cached: boolean }> {
     const isOpen = to.getTime() > now();
     const length = to.getTime() - from.getTime();
@@ -108,10 +109,7 @@ export function createAnalyses({
         const meanwhile = find();
         if (meanwhile !== null) return meanwhile;
         const begun = now();
-        const facts = await orUnavailable(
-          reader.read(organizationId, (sql) => collectFacts(sql, organizationId, { from, to })),
-        );
-        const computed = compute(facts, begun);
+        const computed = compute(await orUnavailable(readFacts(stores, organizationId, { from, to })), begun);
         held.keep(isOpen ? open : closed, computed, now() - begun);
         return computed;
       }),
@@ -124,13 +122,19 @@ export function createAnalyses({
       return { analysis, cached };
     },
     async measure(organizationId, range, subjects) {
-      const { answer: measured } = await answer(measures, organizationId, range, subjects, (since) => ({
-        to: since.range.to.toISOString(),
-        baselines: subjects.map(({ rule: name, subject }) => {
-          const rule = RULES.find((one) => one.name === name);
-          return rule === undefined ? null : baselineOf(rule.measure(since, subject));
+      const { answer: measured } = await answer(
+        measures,
+        organizationId,
+        range,
+        subjects,
+        ({ facts: since }) => ({
+          to: since.range.to.toISOString(),
+          baselines: subjects.map(({ rule: name, subject }) => {
+            const rule = RULES.find((one) => one.name === name);
+            return rule === undefined ? null : baselineOf(rule.measure(since, subject));
+          }),
         }),
-      }));
+      );
       return measured;
     },
   };
@@ -141,7 +145,7 @@ interface Store<Answer> {
   held: HeldAnswers<Answer>;
 }
 
-function analysisOf(facts: Facts, begun: number): Analysis {
+function analysisOf({ facts, source, lacking }: ReadFacts, begun: number): Analysis {
   const { cells, range } = facts;
   const findings = RULES.flatMap((rule) =>
     rule.find(facts).map((found) => workOut(rule, found, facts)),
@@ -150,6 +154,8 @@ function analysisOf(facts: Facts, begun: number): Analysis {
     from: range.from.toISOString(),
     to: range.to.toISOString(),
     asOf: new Date(begun).toISOString(),
+    source,
+    lacking,
     daysObserved: daysObserved(cells.firstAt, range.from, range.to),
     executions: cells.executions,
     costUsd: cells.costPico === null ? null : exactUsd(cells.costPico),

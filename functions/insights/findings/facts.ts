@@ -1,5 +1,6 @@
 import { PRICES } from "../../../shared/agent/prices.ts";
-import type { InsightCells, InsightRange } from "../../../shared/postgres/insight-cells.ts";
+import type { InsightCells, InsightRange } from "../../../shared/insight-cells.ts";
+import type { InsightSessions } from "../../../shared/insight-sessions.ts";
 import { listInsightCells } from "../../../shared/postgres/insight-cells.ts";
 import { type InsightFailures, listInsightFailures } from "../../../shared/postgres/insight-failures.ts";
 import {
@@ -7,9 +8,10 @@ import {
   listInsightPatternDays,
 } from "../../../shared/postgres/insight-pattern-days.ts";
 import { type InsightRequests, listInsightRequests } from "../../../shared/postgres/insight-requests.ts";
-import { type InsightSessions, listInsightSessions } from "../../../shared/postgres/insight-sessions.ts";
+import { listInsightSessions } from "../../../shared/postgres/insight-sessions.ts";
 import { prepareAddingUp } from "../../../shared/postgres/insight-values.ts";
 import type { Sql } from "../../../shared/postgres/pool.ts";
+import type { CopiedFacts } from "../sources.ts";
 import { TOLERANCE } from "./price-tolerance.ts";
 
 /** What rules work on: figures of one organization over a stretch of time, and nothing else. */
@@ -32,23 +34,25 @@ export const TIERS: readonly { model: string; abovePromptTokens: number }[] = PR
       ),
 );
 
+export const TIERED_MODELS = TIERS.map(({ model }) => model);
+
 const DAY_MS = 86_400_000;
 
-/** Reads the facts in a few statements, each bounded. Runs in a transaction of the organization. */
+/**
+ * Reads the facts in a few statements, each bounded; what the analytics copy has told is not read again. Runs in a
+ * transaction of the organization.
+ */
 export async function collectFacts(
   transaction: Sql,
   organizationId: string,
   range: InsightRange,
+  copied: CopiedFacts | null = null,
 ): Promise<Facts> {
   const sql = await prepareAddingUp(transaction);
-  const cells = await listInsightCells(sql, organizationId, range, TOLERANCE);
-  const sessions = await listInsightSessions(
-    sql,
-    organizationId,
-    range,
-    TIERS.map(({ model }) => model),
-  );
+  const cells = copied?.cells ?? (await listInsightCells(sql, organizationId, range, TOLERANCE));
+  const sessions = copied?.sessions ?? (await listInsightSessions(sql, organizationId, range, TIERED_MODELS));
   const { heavy } = sessions;
+  const whose = copied === null ? heavy : { executions: copied.heavyExecutions };
   return {
     range,
     cells,
@@ -56,7 +60,7 @@ export async function collectFacts(
     requests:
       heavy.length === 0
         ? { gaps: [], long: [] }
-        : await listInsightRequests(sql, organizationId, range, heavy, TIERS),
+        : await listInsightRequests(sql, organizationId, range, whose, TIERS),
     failures: await listInsightFailures(sql, organizationId, range),
     patternDays: await listInsightPatternDays(
       sql,

@@ -7,7 +7,7 @@ import {
 import { listPatternsOf, type NamedPattern } from "../../../shared/postgres/insight-patterns.ts";
 import { withOrganization } from "../../../shared/postgres/pool.ts";
 import type { InsightsContext } from "../context.ts";
-import { orUnavailable } from "../sources.ts";
+import { orUnavailable, type Source } from "../sources.ts";
 import { affectedPatterns } from "./affected-patterns.ts";
 import { exactUsd } from "./amounts.ts";
 import type { Analysis } from "./analyses.ts";
@@ -25,6 +25,10 @@ import { byMoney, moneyOf, totalOf } from "./total.ts";
 export interface FindingsAnswer {
   /** When the ledger was read. */
   as_of: string;
+  /** Up to 50,000 executions are read in the ledger; of more, the analytics copy adds up what it has of them. */
+  source: Source;
+  /** Executions of the range that the analytics copy did not have yet. */
+  lacking: number;
   from: string;
   /** The first moment that no longer counts. */
   to: string;
@@ -103,6 +107,8 @@ export async function listFindings(
   const next = offset + page.length;
   const answer: FindingsAnswer = {
     as_of: analysis.asOf,
+    source: analysis.source,
+    lacking: analysis.lacking,
     from: analysis.from,
     to: analysis.to,
     days,

@@ -1,4 +1,4 @@
-import type { PriceTolerance } from "../../../shared/postgres/insight-cells.ts";
+import type { PriceTolerance } from "../../../shared/insight-cells.ts";
 
 /**
  * Reported and computed cost of one execution may be apart by the greater of these: agents round to a few digits, and add

@@ -1,4 +1,4 @@
-import type { InsightCell } from "../../../shared/postgres/insight-cells.ts";
+import type { InsightCell } from "../../../shared/insight-cells.ts";
 import type { Subject } from "./rule.ts";
 
 /** The cells of one command, kind of task and repository: the same work by different models. */

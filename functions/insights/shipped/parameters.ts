@@ -3,13 +3,13 @@ import type { Fault } from "../../../shared/errors.ts";
 import type { ShippedQuery } from "../../../shared/postgres/shipped.ts";
 import { SHIPPED_KINDS, type ShippedKind } from "../../../shared/shipped.ts";
 import {
+  continuedAt,
   limitParameter,
   momentParameter,
   parseQuery,
-  pointerTo,
   rangeOf,
-  refusal,
   refuseAny,
+  refuseOthers,
 } from "../query-parameters.ts";
 import { readShippedToken, type ShippedPosition } from "./page-token.ts";
 
@@ -69,19 +69,9 @@ export function readShippedParameters(query: URLSearchParams, nowMs: number): Sh
 }
 
 function continued(given: Parameters, token: string, asked: ShippedPosition): ShippedPosition {
-  const position = readShippedToken(token);
-  if (position === null) {
-    throw refusal([{ pointer: "/page_token", detail: "is not the next_page_token of an answer" }]);
-  }
+  const position = continuedAt(readShippedToken(token));
   const names = ["by", "from", "to", "repository", "person", "state", "environment"] as const;
-  refuseAny(
-    names
-      .filter((parameter) => given[parameter] !== undefined && !isSame(asked[parameter], position[parameter]))
-      .map((parameter) => ({
-        pointer: pointerTo(parameter),
-        detail: "differs from the request that gave the page token",
-      })),
-  );
+  refuseOthers(given, Object.fromEntries(names.map((key) => [key, !isSame(asked[key], position[key])])));
   return position;
 }
 

@@ -1,4 +1,4 @@
-import type { CacheReuse } from "../../../../shared/postgres/insight-sessions.ts";
+import type { CacheReuse } from "../../../../shared/insight-sessions.ts";
 import { dollars, exactUsd, percent } from "../amounts.ts";
 import { commandName, inOneRepository, modelName } from "../names.ts";
 import type { Found, Rule } from "../rule.ts";

@@ -1,6 +1,6 @@
 import { costOfRequest } from "../../../../shared/agent/cost.ts";
 import { findPrice } from "../../../../shared/agent/find-price.ts";
-import type { InsightCell } from "../../../../shared/postgres/insight-cells.ts";
+import type { InsightCell } from "../../../../shared/insight-cells.ts";
 import { divideRounded, dollars, exactUsd, percent } from "../amounts.ts";
 import { shareAbove } from "../beta-difference.ts";
 import { commandName, inRepository, taskKey } from "../names.ts";

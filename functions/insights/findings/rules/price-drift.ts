@@ -1,4 +1,4 @@
-import type { PriceComparison } from "../../../../shared/postgres/insight-cells.ts";
+import type { PriceComparison } from "../../../../shared/insight-cells.ts";
 import { dollars, exactUsd, percent } from "../amounts.ts";
 import { modelName } from "../names.ts";
 import { TOLERANCE } from "../price-tolerance.ts";

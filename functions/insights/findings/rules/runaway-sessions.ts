@@ -1,4 +1,4 @@
-import type { InsightSession, InsightSessions } from "../../../../shared/postgres/insight-sessions.ts";
+import type { InsightSession, InsightSessions } from "../../../../shared/insight-sessions.ts";
 import { dollars, exactUsd } from "../amounts.ts";
 import { inOneRepository } from "../names.ts";
 import type { Found, Rule } from "../rule.ts";

@@ -58,6 +58,7 @@ describe("both stores answer the same", () => {
     const { body } = await askAnalytics(insights, "repositories", { source: "ledger" });
     const repository = body.rows.find(({ key }) => key !== null)?.["key"];
     const filters = [
+      {},
       { status: "failed" },
       { repository: String(repository) },
       { repository: String(repository), status: "completed" },

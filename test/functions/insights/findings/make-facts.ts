@@ -1,7 +1,7 @@
 import type { Facts } from "../../../../functions/insights/findings/facts.ts";
 import { NO_USAGE } from "../../../../shared/agent/usage.ts";
-import type { InsightCell } from "../../../../shared/postgres/insight-cells.ts";
-import type { InsightSessions } from "../../../../shared/postgres/insight-sessions.ts";
+import type { InsightCell } from "../../../../shared/insight-cells.ts";
+import type { InsightSessions } from "../../../../shared/insight-sessions.ts";
 
 const PICO_PER_USD = 1_000_000_000_000n;
 export const TO = new Date("2026-11-21T00:00:00Z");

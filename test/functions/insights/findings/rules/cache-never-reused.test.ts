@@ -3,7 +3,7 @@ import {
   cacheNeverReused,
   UNREAD_SESSIONS_MIN,
 } from "../../../../../functions/insights/findings/rules/cache-never-reused.ts";
-import type { CacheReuse } from "../../../../../shared/postgres/insight-sessions.ts";
+import type { CacheReuse } from "../../../../../shared/insight-sessions.ts";
 import { makeFacts, usd } from "../make-facts.ts";
 
 function makeReuse(partial: Partial<CacheReuse> = {}): CacheReuse {

@@ -4,7 +4,7 @@ import {
   EXECUTIONS_MIN,
 } from "../../../../../functions/insights/findings/rules/cheaper-model.ts";
 import { NO_USAGE } from "../../../../../shared/agent/usage.ts";
-import type { InsightCell } from "../../../../../shared/postgres/insight-cells.ts";
+import type { InsightCell } from "../../../../../shared/insight-cells.ts";
 import { makeCell, makeFacts, usd } from "../make-facts.ts";
 
 /** 100 runs for $100; at the prices of claude-sonnet-5-5 ($2 and $10 a million) the same tokens cost $60. */

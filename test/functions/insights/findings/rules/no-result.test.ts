@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { EXECUTIONS_MIN, noResult } from "../../../../../functions/insights/findings/rules/no-result.ts";
 import { repeatedFailures } from "../../../../../functions/insights/findings/rules/repeated-failures.ts";
-import type { InsightCell } from "../../../../../shared/postgres/insight-cells.ts";
+import type { InsightCell } from "../../../../../shared/insight-cells.ts";
 import { makeCell, makeFacts, usd } from "../make-facts.ts";
 
 const find = (...cells: InsightCell[]) => noResult.find(makeFacts({ cells }));

@@ -4,7 +4,7 @@ import {
   PERCENT_MIN,
   priceDrift,
 } from "../../../../../functions/insights/findings/rules/price-drift.ts";
-import type { PriceComparison } from "../../../../../shared/postgres/insight-cells.ts";
+import type { PriceComparison } from "../../../../../shared/insight-cells.ts";
 import { makeFacts, usd } from "../make-facts.ts";
 
 function find(partial: Partial<PriceComparison> = {}) {

@@ -3,7 +3,7 @@ import {
   runawaySessions,
   SESSIONS_MIN,
 } from "../../../../../functions/insights/findings/rules/runaway-sessions.ts";
-import type { InsightSession, InsightSessions } from "../../../../../shared/postgres/insight-sessions.ts";
+import type { InsightSession, InsightSessions } from "../../../../../shared/insight-sessions.ts";
 import { makeFacts, usd } from "../make-facts.ts";
 
 function makeSession(dollars: number, partial: Partial<InsightSession> = {}): InsightSession {
