@@ -208,6 +208,20 @@ describe("the ClickHouse schema", () => {
     ]);
   });
 
+  it("derives what it adds up with the rights of who migrated, which no row policy of who inserts takes away", async () => {
+    const { rows } = await openMigrated();
+    const views = await rows<{ name: string; create_table_query: string }>(
+      "select name, create_table_query from system.tables where database = currentDatabase() and engine = 'MaterializedView'",
+    );
+
+    expect(views.length).toBeGreaterThan(0);
+    for (const { create_table_query: definition } of views) {
+      expect(definition).toMatch(
+        /^CREATE MATERIALIZED VIEW .* DEFINER = `?\w+`? SQL SECURITY DEFINER AS SELECT/,
+      );
+    }
+  });
+
   it("is written in statements the engine can read, also those for clusters and access control", async () => {
     const client = createClickHouse({ url: inject("testStack").clickhouseUrl });
     onTestFinished(() => client.close());

@@ -30,8 +30,8 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 beforeEach(async () => {
   clients = [];
-  const { port } = new URL(inject("testStack").clickhouseUrl);
-  front = await startTlsFront({ ...certificate, port: Number(port) });
+  const { hostname, port } = new URL(inject("testStack").clickhouseUrl);
+  front = await startTlsFront({ ...certificate, host: hostname, port: Number(port) });
 });
 
 afterEach(async () => {
@@ -43,7 +43,7 @@ function open(options: Partial<ClickHouseOptions> & { withoutPassword?: boolean 
   const { withoutPassword = false, ...rest } = options;
   const url = new URL(inject("testStack").clickhouseUrl);
   url.protocol = "https:";
-  url.port = String(front.port);
+  url.host = `127.0.0.1:${front.port}`;
   if (withoutPassword) url.password = "";
   const client = createClickHouse({ url: url.href, caFile, ...rest });
   clients.push(client);

@@ -1,0 +1,1 @@
+-- Nothing to take back: no statement takes a definer away, and with one the views add up what they did before.
