@@ -27,7 +27,16 @@ function insertInto(name: string, table: Table, conditions: readonly string[]): 
 insert into ${name} as t (organization_id, ${columns.join(", ")})
 select $1::uuid, ${columns.map((column) => `r.${column}`).join(", ")}
 from jsonb_populate_recordset(null::${name}, $2::jsonb) as r
-where ${["true", ...conditions].join(" and ")}`;
+where ${["true", ...conditions].join(" and ")}
+order by ${table.key.map((column) => inOrder(table, column)).join(", ")}`;
+}
+
+/**
+ * The order of the batch, said once more: a plan may read rows in any, and two transactions with different plans, as they
+ * come with new statistics, would lock each other up.
+ */
+function inOrder(table: Table, column: string): string {
+  return table.columns[column]?.type === "text" ? `r.${column} collate "C"` : `r.${column}`;
 }
 
 function storedIn(name: string, table: Table): string {

@@ -11,13 +11,11 @@ import { databaseAddress, type TestServers, type TestStack } from "./test-stack.
  * Starts the databases of a run and migrates the template that every test file clones. TEST_STACK chooses them:
  * `embedded` (default), `containers` (needs a container engine) or `external` (TEST_DATABASE_URL, TEST_CLICKHOUSE_URL).
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default async function setup(project: Pick<TestProject, "provide">): Promise<() => Promise<void>> {
   await removeAbandonedFolders();
   const folder = await createRunFolder();
   const undo: Array<() => Promise<void>> = [() => removeRunFolder(folder)];
-  const tearDown = async (): Promise<void> => {
-    for (const step of undo.toReversed()) await step();
-  };
+  const tearDown = (): Promise<void> => runAll(undo.toReversed());
   try {
     const servers = await startServers(folder);
     undo.push(() => servers.stop());
@@ -27,9 +25,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide("testStack", stack);
     return tearDown;
   } catch (error) {
-    await tearDown();
+    await tearDown().catch((left: unknown) => {
+      throw new Error(`${String(error)}\nAnd what was started is not all gone: ${String(left)}`, {
+        cause: error,
+      });
+    });
     throw error;
   }
+}
+
+/** Every step has its turn: a database that cannot be dropped because its server died must not keep the others running. */
+async function runAll(steps: ReadonlyArray<() => Promise<void>>): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(String).join("\n"));
 }
 
 async function startServers(folder: string): Promise<TestServers> {

@@ -14,8 +14,13 @@ export interface TlsFront {
   close: () => Promise<void>;
 }
 
-/** A server that takes TLS off and passes the rest on to a plain port of this machine. */
-export async function startTlsFront(options: { cert: string; key: string; port: number }): Promise<TlsFront> {
+/** A server on 127.0.0.1 that takes TLS off and passes the rest on to a plain port, which may be of another host. */
+export async function startTlsFront(options: {
+  cert: string;
+  key: string;
+  host: string;
+  port: number;
+}): Promise<TlsFront> {
   const open = new Set<Socket>();
   let connections = 0;
   let received = 0;
@@ -27,7 +32,7 @@ export async function startTlsFront(options: { cert: string; key: string; port: 
   };
   const server = createServer({ cert: options.cert, key: options.key }, (client) => {
     connections += 1;
-    const behind = connect(options.port, "127.0.0.1");
+    const behind = connect(options.port, options.host);
     track(client);
     track(behind);
     client.on("data", (chunk: Buffer) => {

@@ -86,7 +86,7 @@ it("tells in OpenMetrics of the checks, the pools and what the functions of this
   const samplesOf = (name: string): Family["samples"] => families.get(name)?.samples ?? [];
   expect(samplesOf("netra_check_status")).toContainEqual({
     name: "netra_check_status",
-    labels: { check: "postgres_connection", status: "ok" },
+    labels: { check: "postgres_migrations", status: "ok" },
     value: 1,
   });
   expect(samplesOf("database_size_bytes")[0]?.value).toBeGreaterThan(1e6);
