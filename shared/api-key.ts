@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_BYTES = 32;
@@ -19,7 +19,12 @@ export function createApiKey(): { key: string; hash: Buffer; prefix: string } {
 
 /** SHA-256 is enough for a key of 256 random bits: there is nothing to guess, so nothing to slow down. */
 export function hashApiKey(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+  return Buffer.from(hashApiKeyText(key), "base64");
+}
+
+/** The same in base64, which is made in a fraction of the time. */
+export function hashApiKeyText(key: string): string {
+  return hash("sha256", key, "base64");
 }
 
 export function looksLikeApiKey(text: string): boolean {

@@ -1,4 +1,4 @@
-import { hashApiKey, looksLikeApiKey } from "./api-key.ts";
+import { hashApiKeyText, looksLikeApiKey } from "./api-key.ts";
 import { bearerToken } from "./bearer-token.ts";
 import { setBounded } from "./bounded-map.ts";
 import { AppError } from "./errors.ts";
@@ -16,7 +16,7 @@ export interface Caller {
 
 export interface Authenticator {
   /** The caller, if the request carries a live key with this scope; 401, 403 or 429 otherwise. */
-  authenticate: (request: HttpRequest, scope: Scope) => Promise<Caller>;
+  authenticate: (request: Pick<HttpRequest, "headers" | "note">, scope: Scope) => Promise<Caller>;
 }
 
 interface AuthenticatorOptions {
@@ -41,16 +41,15 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const entries = new Map<string, Entry>();
 
   function lookUp(key: string): Promise<ApiKeyIdentity | null> {
-    const hash = hashApiKey(key);
-    const name = hash.toString("base64");
+    const name = hashApiKeyText(key);
     const known = entries.get(name);
-    if (known !== undefined && known.until > options.now()) return known.identity;
+    if (known !== undefined && isStill(known.until - options.now())) return known.identity;
     const entry: Entry = { identity: settle(), until: options.now() + KNOWN_TTL_MS };
     setBounded(entries, name, entry, ENTRIES_MAX);
 
     async function settle(): Promise<ApiKeyIdentity | null> {
       try {
-        const identity = await fetchIdentity(options, hash);
+        const identity = await fetchIdentity(options, Buffer.from(name, "base64"));
         if (identity === null) entry.until = options.now() + UNKNOWN_TTL_MS;
         return identity;
       } catch (error) {
@@ -88,7 +87,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 }
 
-function bearerOf(request: HttpRequest): string {
+/** A clock that was set back must not make an entry last longer. */
+function isStill(leftMs: number): boolean {
+  return leftMs > 0 && leftMs <= KNOWN_TTL_MS;
+}
+
+function bearerOf(request: Pick<HttpRequest, "headers">): string {
   if (request.headers.authorization === undefined) {
     throw unauthorized("send an API key as `Authorization: Bearer ntr_…`");
   }

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
-import type { HttpFunction, Request, Response } from "@google-cloud/functions-framework";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { AppError, problemOf, statusOf } from "./errors.ts";
 import { describeError, type Log, type LogFields } from "./log.ts";
 import { createRequestCounter, OTHER_ROUTE } from "./metrics.ts";
@@ -37,26 +36,34 @@ export interface Reply {
 
 export type Handle = (request: HttpRequest) => Promise<Reply>;
 
+/** A request with what the framework has read of it. */
+type ServedRequest = IncomingMessage & { rawBody?: Buffer; executionId?: string };
+/** A function as the framework takes it. */
+export type Serve = (request: ServedRequest, response: ServerResponse) => Promise<void>;
+
 /**
  * Turns a handler into a function of the framework: one request in, one reply or problem document out, one log line.
  * Nothing a handler throws reaches the framework, which would answer for other requests or end the process.
  */
-export function httpHandler(
-  options: { log: Log; projectId?: string | undefined },
-  handle: Handle,
-): HttpFunction {
+export function httpHandler(options: { log: Log; projectId?: string | undefined }, handle: Handle): Serve {
   const count = createRequestCounter(options.log.service ?? "unknown");
-  return async (request: Request, response: Response): Promise<void> => {
+  return async (request, response) => {
     const startedAt = performance.now();
     const noted: Record<string, unknown> = {};
     const seen: Seen = { request: null };
     const id = randomUUID();
-    const reply = await replyTo(request, id, handle, noted, seen);
-    send(response, id, reply);
+    let reply = await replyTo(request, id, handle, noted, seen);
+    try {
+      send(response, id, reply);
+    } catch (error) {
+      // What cannot be written, such as a bigint, is a bug like any other.
+      reply = failureReply(error, id);
+      send(response, id, reply);
+    }
     count(seen.request?.route ?? OTHER_ROUTE, reply.status, performance.now() - startedAt);
     const { failure, isUnrouted = false, ...rest } = reply;
     // A path nobody serves, or nobody has looked at, may hold anything, a key pasted into it included.
-    const path = isUnrouted || rest.status === 404 ? "(unknown path)" : request.path;
+    const path = isUnrouted || rest.status === 404 ? "(unknown path)" : pathOf(request);
     options.log(rest.status >= 500 ? "ERROR" : "INFO", `${request.method} ${path} ${rest.status}`, {
       request_id: id,
       status: rest.status,
@@ -104,7 +111,7 @@ interface Seen {
 }
 
 async function replyTo(
-  request: Request,
+  request: ServedRequest,
   id: string,
   handle: Handle,
   noted: Record<string, unknown>,
@@ -118,15 +125,16 @@ async function replyTo(
     return await handle(read);
   } catch (error) {
     if (error instanceof AppError) return { ...problemReply(error, id), isUnrouted };
-    return {
-      ...problemReply(new AppError("internal", `report request ${id} to whoever runs this`), id),
-      failure: error,
-      isUnrouted,
-    };
+    return { ...failureReply(error, id), isUnrouted };
   }
 }
 
-function readRequest(request: Request, id: string, noted: Record<string, unknown>): HttpRequest {
+function failureReply(failure: unknown, id: string): Answer {
+  const error = new AppError("internal", `report request ${id} to whoever runs this`);
+  return { ...problemReply(error, id), failure };
+}
+
+function readRequest(request: ServedRequest, id: string, noted: Record<string, unknown>): HttpRequest {
   const guard = guardOf(request);
   if (guard === null) throw new Error("the body guard is not installed");
   if (guard.tooLarge) {
@@ -138,11 +146,11 @@ function readRequest(request: Request, id: string, noted: Record<string, unknown
     });
   }
   const path = pathOf(request);
-  const search = request.url.slice(path.length + 1);
+  const search = (request.url ?? "").slice(path.length + 1);
   const body = guard.notAdmitted ? Buffer.alloc(0) : (request.rawBody ?? Buffer.alloc(0));
   return {
     id,
-    method: request.method,
+    method: request.method ?? "",
     path,
     query: new URLSearchParams(search),
     headers: request.headers,
@@ -175,16 +183,17 @@ function problemReply(error: AppError, requestId: string): Answer {
 /** Media types of bodies that are text already. */
 const TEXT = /^(text\/|application\/openmetrics-text\b)/;
 
-function send(response: Response, requestId: string, reply: Reply): void {
+function send(response: ServerResponse, requestId: string, reply: Reply): void {
   const isText = typeof reply.body === "string" && TEXT.test(reply.headers?.["content-type"] ?? "");
-  const body = Buffer.from(isText ? String(reply.body) : JSON.stringify(reply.body));
+  const body = isText ? String(reply.body) : JSON.stringify(reply.body);
   response.writeHead(reply.status, {
     "content-type": "application/json",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "x-request-id": requestId,
     ...reply.headers,
-    "content-length": body.length,
+    "content-length": Buffer.byteLength(body),
   });
+  // As a text it leaves together with the head, in one piece.
   response.end(body);
 }

@@ -1,8 +1,7 @@
-import type { HttpFunction } from "@google-cloud/functions-framework";
 import { looksLikeApiKey } from "../../shared/api-key.ts";
 import { bearerToken } from "../../shared/bearer-token.ts";
 import { AppError } from "../../shared/errors.ts";
-import { type Handle, httpHandler, type HttpRequest, route } from "../../shared/http.ts";
+import { type Handle, httpHandler, type HttpRequest, route, type Serve } from "../../shared/http.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
 import type { IngestContext } from "./context.ts";
 import { type IngestOutcome, ingestExecutions } from "./ingest-executions.ts";
@@ -10,7 +9,7 @@ import { readRecords } from "./read-records.ts";
 
 const RELAY_DEADLINE_MS = 25_000;
 
-export function createHandler(context: IngestContext): HttpFunction {
+export function createHandler(context: IngestContext): Serve {
   return httpHandler(
     context,
     route({
@@ -30,8 +29,9 @@ function createPostExecutions(context: IngestContext): Handle {
       request.note({ accepted, duplicates, updated, rejected: rejected.length, warnings: warnings.length });
       refuseWhenNothingWasGood(outcome);
       if (accepted + updated > 0) {
-        context.relay.kick();
+        // First, because the copy gives way to requests at work.
         end();
+        context.relay.kick();
         // The platform may take the CPU away once nothing is being answered, so the last request out waits a moment.
         if (!context.activity.isBusy()) await context.relay.settled(context.analyticsWaitMs);
       }

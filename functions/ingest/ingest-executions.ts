@@ -30,7 +30,7 @@ interface Prepared {
   row: ExecutionRow;
   bytes: number;
   /** Indexes of records that say the same again: the same id, with nothing left to complete. */
-  copies: number[];
+  copies: number[] | null;
 }
 
 /**
@@ -45,18 +45,22 @@ export async function ingestExecutions(
 ): Promise<IngestOutcome> {
   const outcome: IngestOutcome = { accepted: 0, duplicates: 0, updated: 0, rejected: [], warnings: [] };
   const options = { userId: caller.userId, needsCleaning: body.needsCleaning, nowMs: context.now() };
-  const writes: Promise<[Prepared, WriteOutcome][]>[] = [];
+  const writes: Promise<WriteOutcome[]>[] = [];
+  const written: Prepared[] = [];
   const latest = new Map<string, Prepared>();
-  for (let from = 0; from < body.records.length; from += RECORDS_PER_TURN) {
+  for (let from = 0; body.records.length > 0; from += RECORDS_PER_TURN) {
     if (from > 0) await setImmediate();
-    const rows = prepare(body.records, from, options, outcome, latest);
-    if (rows.length > 0) writes.push(write(context, caller.organizationId, rows));
+    // Taken out, so that a record can go when its row is there.
+    const rows = prepare(body.records.splice(0, RECORDS_PER_TURN), from, options, outcome, latest);
+    if (rows.length === 0) continue;
+    writes.push(write(context, caller.organizationId, rows));
+    written.push(...rows);
   }
-  for (const written of await Promise.all(writes)) {
-    for (const [{ index, row, copies }, result] of written) {
-      count(outcome, index, row.id, result);
-      const copied: WriteOutcome = result.kind === "refused" ? result : { kind: "duplicate" };
-      for (const copy of copies) count(outcome, copy, row.id, copied);
+  let at = 0;
+  for (const results of await Promise.all(writes)) {
+    for (const result of results) {
+      const prepared = written[at++];
+      if (prepared !== undefined) countWritten(outcome, prepared, result);
     }
   }
   outcome.rejected.sort((a, b) => a.index - b.index);
@@ -71,10 +75,9 @@ function prepare(
   latest: Map<string, Prepared>,
 ): Prepared[] {
   const rows: Prepared[] = [];
-  const to = Math.min(records.length, from + RECORDS_PER_TURN);
-  for (let index = from; index < to; index += 1) {
-    const record = records[index];
-    if (record === undefined) break;
+  let index = from - 1;
+  for (const record of records) {
+    index += 1;
     const prepared = prepareExecution(record, options);
     if (prepared.kind === "rejected") {
       outcome.rejected.push({ index, id: prepared.id, errors: prepared.errors });
@@ -84,10 +87,10 @@ function prepare(
       outcome.warnings.push({ index, id: prepared.row.id, ...warning });
     const earlier = latest.get(prepared.row.id);
     if (earlier !== undefined && (earlier.row.status !== "pending" || prepared.row.status === "pending")) {
-      earlier.copies.push(index);
+      (earlier.copies ??= []).push(index);
       continue;
     }
-    const row: Prepared = { index, row: prepared.row, bytes: prepared.bytes, copies: [] };
+    const row: Prepared = { index, row: prepared.row, bytes: prepared.bytes, copies: null };
     latest.set(prepared.row.id, row);
     rows.push(row);
   }
@@ -99,27 +102,33 @@ function write(
   context: IngestContext,
   organizationId: string,
   rows: readonly Prepared[],
-): Promise<[Prepared, WriteOutcome][]> {
+): Promise<WriteOutcome[]> {
   return new Promise((resolve) => {
-    const written: [Prepared, WriteOutcome][] = [];
-    const settle = (prepared: Prepared, outcome: WriteOutcome): void => {
-      written.push([prepared, outcome]);
-      if (written.length === rows.length) resolve(written);
+    const outcomes: WriteOutcome[] = rows.map(() => UNKNOWN);
+    let open = rows.length;
+    const settle = (position: number, outcome: WriteOutcome): void => {
+      outcomes[position] = outcome;
+      open -= 1;
+      if (open === 0) resolve(outcomes);
     };
     const queued = context.queue.add(
-      rows.map((prepared) => ({
-        organizationId,
-        row: prepared.row,
-        bytes: prepared.bytes,
-        settle: (outcome) => settle(prepared, outcome),
-      })),
+      rows.map(({ row, bytes }, position) => ({ organizationId, row, bytes, position, settle })),
     );
     if (queued) return;
     const error = new AppError("unavailable", "too much is waiting to be stored; send this again", {
       retryAfterSeconds: 1,
     });
-    for (const prepared of rows) settle(prepared, { kind: "failed", error });
+    resolve(rows.map(() => ({ kind: "failed", error })));
   });
+}
+
+const UNKNOWN: WriteOutcome = { kind: "failed", error: new Error("a row was not settled") };
+
+function countWritten(outcome: IngestOutcome, { index, row, copies }: Prepared, result: WriteOutcome): void {
+  count(outcome, index, row.id, result);
+  if (copies === null) return;
+  const copied: WriteOutcome = result.kind === "refused" ? result : { kind: "duplicate" };
+  for (const copy of copies) count(outcome, copy, row.id, copied);
 }
 
 function count(outcome: IngestOutcome, index: number, id: string, result: WriteOutcome): void {

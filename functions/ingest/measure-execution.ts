@@ -1,4 +1,4 @@
-import { costOfRequests, type RequestCost } from "../../shared/agent/cost.ts";
+import { costOfRequest, costOfRequests, type RequestCost } from "../../shared/agent/cost.ts";
 import type { Execution } from "../../shared/agent/execution.ts";
 import { findPrice } from "../../shared/agent/find-price.ts";
 import { PRICE_VERSION } from "../../shared/agent/prices.ts";
@@ -139,5 +139,5 @@ function computedCost(
     });
     return null;
   }
-  return costOfRequests([{ model, timestamp: execution.timestamp, usage }]);
+  return costOfRequest({ model, timestamp: execution.timestamp, usage });
 }

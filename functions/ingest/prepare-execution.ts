@@ -3,6 +3,7 @@ import { clipText } from "../../shared/agent/clip-text.ts";
 import { maskDeep } from "../../shared/agent/mask-deep.ts";
 import { maskSecrets } from "../../shared/agent/mask-secrets.ts";
 import { parseCommand } from "../../shared/agent/parse-command.ts";
+import { readExecution } from "../../shared/agent/read-execution.ts";
 import type { Usage } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
@@ -29,15 +30,24 @@ export function prepareExecution(record: RawRecord, options: PrepareOptions): Pr
   const { value, changed } = options.needsCleaning
     ? cleanText(record.value)
     : { value: record.value, changed: [] };
-  const parsed = executionInput.safeParse(value);
-  if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
-  const execution = parsed.data;
+  let execution = readExecution(value);
+  if (execution === null) {
+    const parsed = executionInput.safeParse(value);
+    if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
+    execution = parsed.data;
+  }
   const timestamp = Date.parse(execution.timestamp);
   const output = inspectOutput(execution.output);
-  const errors = [...timeFaults(timestamp, options.nowMs), ...output.faults];
+  const timeFault = timeFaultOf(timestamp, options.nowMs);
+  const errors = timeFault === null ? output.faults : [timeFault, ...output.faults];
   if (errors.length > 0) return { kind: "rejected", id: execution.id, errors };
   const { row, warnings } = rowOf(execution, timestamp, options.userId);
-  return { kind: "row", row, bytes: bytesOf(execution, output.bytes), warnings: [...changed, ...warnings] };
+  return {
+    kind: "row",
+    row,
+    bytes: bytesOf(execution, output.bytes),
+    warnings: changed.length === 0 ? warnings : [...changed, ...warnings],
+  };
 }
 
 function rowOf(
@@ -66,13 +76,27 @@ function rowOf(
     command_features: features,
     workspace_context: execution.workspace ? maskDeep(execution.workspace) : null,
     session_context: session,
+    // Each by name: spreading them took longer than computing them.
+    total_tokens: columns.total_tokens,
+    input_tokens: columns.input_tokens,
+    output_tokens: columns.output_tokens,
+    cached_tokens: columns.cached_tokens,
+    cache_write_5m_tokens: columns.cache_write_5m_tokens,
+    cache_write_1h_tokens: columns.cache_write_1h_tokens,
+    fresh_tokens: columns.fresh_tokens,
+    cache_hit_rate: columns.cache_hit_rate,
     execution_time_ms: execution.execution_time_ms ?? null,
     tool_calls: execution.tool_calls ?? null,
     status: execution.status,
     error_message: execution.error_message ? maskSecrets(execution.error_message) : null,
+    cost_usd: columns.cost_usd,
+    fresh_cost_usd: columns.fresh_cost_usd,
+    cache_savings_usd: columns.cache_savings_usd,
+    reported_cost_usd: columns.reported_cost_usd,
+    cost_basis: columns.cost_basis,
+    price_version: columns.price_version,
     output_characteristics: outputOf(execution, usage),
     model_version: model === null ? null : clipText(maskSecrets(model), MODEL_CHARS_MAX),
-    ...columns,
   };
   return { row, warnings };
 }
@@ -89,7 +113,7 @@ function bytesOf(execution: Execution, outputBytes: number): number {
 
 /** What the sender tells of the outcome, and the tokens that totals and cost can be computed from again. */
 function outputOf(execution: Execution, usage: Usage | null): Record<string, unknown> {
-  const output = execution.output ? maskDeep(execution.output) : {};
+  const output: Record<string, unknown> = execution.output ? { ...maskDeep(execution.output) } : {};
   if (usage !== null) output["usage"] = usage;
   if (execution.requests) {
     output["requests"] = execution.requests.map((request) => ({
@@ -103,17 +127,17 @@ function outputOf(execution: Execution, usage: Usage | null): Record<string, unk
 
 const OLDEST_MS = Date.parse(LIMITS.oldest);
 
-function timeFaults(at: number, nowMs: number): Fault[] {
-  if (Number.isNaN(at)) return [{ pointer: "/timestamp", detail: "is not a time that exists" }];
+function timeFaultOf(at: number, nowMs: number): Fault | null {
+  if (Number.isNaN(at)) return { pointer: "/timestamp", detail: "is not a time that exists" };
   if (at > nowMs + LIMITS.aheadMsMax) {
-    return [
-      { pointer: "/timestamp", detail: "is more than 5 minutes in the future; check the sender's clock" },
-    ];
+    return {
+      pointer: "/timestamp",
+      detail: "is more than 5 minutes in the future; check the sender's clock",
+    };
   }
-  if (at < OLDEST_MS) {
-    return [{ pointer: "/timestamp", detail: `is before ${LIMITS.oldest}, the oldest that is kept` }];
-  }
-  return [];
+  return at < OLDEST_MS
+    ? { pointer: "/timestamp", detail: `is before ${LIMITS.oldest}, the oldest that is kept` }
+    : null;
 }
 
 type Issue = {

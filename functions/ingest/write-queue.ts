@@ -11,7 +11,9 @@ interface QueuedRow {
   row: ExecutionRow;
   /** About what it weighs in memory and on the wire. */
   bytes: number;
-  settle: (outcome: WriteOutcome) => void;
+  /** Its place in what was queued together, which is settled by one function. */
+  position: number;
+  settle: (position: number, outcome: WriteOutcome) => void;
 }
 
 export type WriteBatch = (organizationId: string, rows: readonly ExecutionRow[]) => Promise<WriteOutcome[]>;
@@ -104,9 +106,10 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     const outcomes = await outcomesOf(options.write, organizationId, batch);
     inFlight -= 1;
     const ids = writing.get(organizationId);
-    for (const [index, item] of batch.entries()) {
-      ids?.delete(item.row.id);
-      item.settle(outcomes[index] ?? { kind: "failed", error: new Error("a row has no outcome") });
+    let at = 0;
+    for (const { row, position, settle } of batch) {
+      ids?.delete(row.id);
+      settle(position, outcomes[at++] ?? { kind: "failed", error: new Error("a row has no outcome") });
     }
     if (ids?.size === 0) writing.delete(organizationId);
     schedule();

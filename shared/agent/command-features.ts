@@ -1,7 +1,7 @@
 import { componentsOfPath, languageOfFence, languageOfPath, plainPath } from "./command-paths.ts";
 import { clipText } from "./clip-text.ts";
 import { JsonBudget } from "./json-budget.ts";
-import type { TextScan } from "./scan-text.ts";
+import { addOnce, type TextScan } from "./scan-text.ts";
 import type { TaskKind } from "./task-words.ts";
 
 const FEATURES_VERSION = 1;
@@ -60,34 +60,35 @@ export function commandFeatures(command: CommandText): CommandFeatures {
   const { text, scan } = command;
   const head = text.length > LOOKED_AT_CHARS_MAX ? text.slice(0, LOOKED_AT_CHARS_MAX) : text;
   const lines = countLines(text);
-  const languages = new Set<string>();
-  const components = new Set<string>();
-  const paths = new Set<string>();
-  const mentions = { files: 0, urls: 0, issues: 0, commits: 0 };
+  const languages: string[] = [];
+  const components: string[] = [];
+  const paths: string[] = [];
+  let urls = 0;
+  let issues = 0;
+  let commits = 0;
 
   for (const { value, type } of scan.references) {
     if (type === "path") {
       const path = plainPath(value);
-      paths.add(path);
+      addOnce(paths, path);
       const language = languageOfPath(path);
-      if (language !== null) languages.add(language);
-      for (const component of componentsOfPath(path)) components.add(component);
+      if (language !== null) addOnce(languages, language);
+      for (const component of componentsOfPath(path)) addOnce(components, component);
     } else if (type === "url") {
-      mentions.urls++;
-      if (/\/(?:issues|pull|merge_requests|issue)\/[\w-]/.test(value)) mentions.issues++;
-    } else if (type === "issue") mentions.issues++;
-    else if (type === "sha") mentions.commits++;
+      urls++;
+      if (/\/(?:issues|pull|merge_requests|issue)\/[\w-]/.test(value)) issues++;
+    } else if (type === "issue") issues++;
+    else if (type === "sha") commits++;
   }
-  mentions.files = paths.size;
   const hasFence = head.includes("```") || head.includes("~~~");
   if (hasFence) {
     for (const fence of head.matchAll(FENCE)) {
       const language = languageOfFence(fence[1] ?? "");
-      if (language !== null) languages.add(language);
+      if (language !== null) addOnce(languages, language);
     }
   }
-  for (const language of scan.languages) languages.add(language);
-  for (const component of scan.components) components.add(component);
+  for (const language of scan.languages) addOnce(languages, language);
+  for (const component of scan.components) addOnce(components, component);
 
   const budget = new JsonBudget(BYTES_MAX);
   const features: CommandFeatures = {
@@ -103,15 +104,20 @@ export function commandFeatures(command: CommandText): CommandFeatures {
   if (hasFence) features.has_code_block = true;
   if (lines > 1 && PASTED.test(head)) features.has_pasted_output = true;
   if (PLAN.test(head)) features.has_plan = true;
-  if (languages.size > 0) features.languages = fitting(languages, LABELS_MAX, budget);
-  if (components.size > 0) features.affects_components = fitting(components, LABELS_MAX, budget);
-  if (paths.size > 0) features.paths = fitting(paths, PATHS_MAX, budget);
-  const mentioned = Object.entries(mentions).filter(([, count]) => count > 0);
-  if (mentioned.length > 0) features.mentions = Object.fromEntries(mentioned);
+  if (languages.length > 0) features.languages = fitting(languages, LABELS_MAX, budget);
+  if (components.length > 0) features.affects_components = fitting(components, LABELS_MAX, budget);
+  if (paths.length > 0) features.paths = fitting(paths, PATHS_MAX, budget);
+  if (paths.length + urls + issues + commits > 0) {
+    features.mentions = {};
+    if (paths.length > 0) features.mentions.files = paths.length;
+    if (urls > 0) features.mentions.urls = urls;
+    if (issues > 0) features.mentions.issues = issues;
+    if (commits > 0) features.mentions.commits = commits;
+  }
   return features;
 }
 
-function fitting(texts: ReadonlySet<string>, max: number, budget: JsonBudget): string[] {
+function fitting(texts: readonly string[], max: number, budget: JsonBudget): string[] {
   const kept: string[] = [];
   for (const text of texts) {
     const clipped = clipText(text, PATH_CHARS_MAX);

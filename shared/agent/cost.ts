@@ -66,17 +66,20 @@ export function costOfRequests(
   requests: readonly BilledRequest[],
   find: FindPrice = findPrice,
 ): RequestCost | null {
-  let total = NO_COST;
+  let total: RequestCost | null = null;
   for (const request of requests) {
     const cost = costOfRequest(request, find);
     if (cost === null) return null;
-    total = {
-      costPico: total.costPico + cost.costPico,
-      freshPico: total.freshPico + cost.freshPico,
-      savingsPico: total.savingsPico + cost.savingsPico,
-    };
+    total =
+      total === null
+        ? cost
+        : {
+            costPico: total.costPico + cost.costPico,
+            freshPico: total.freshPico + cost.freshPico,
+            savingsPico: total.savingsPico + cost.savingsPico,
+          };
   }
-  return total;
+  return total ?? NO_COST;
 }
 
 /** Ten-thousandths of the list price, so that two percentages and a multiplier stay whole numbers. */

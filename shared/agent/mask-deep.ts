@@ -6,10 +6,11 @@ import { isSecretName } from "./secret-names.ts";
 const DEPTH_MAX = 64;
 
 /**
- * A copy of a JSON value with `maskSecrets` applied to every text and every key at any depth; the text of a field that
- * is named as a secret is masked whatever it says, as is what follows a flag such as `--password` in a list.
+ * A JSON value with `maskSecrets` applied to every text and every key at any depth; the text of a field that is named as a
+ * secret is masked whatever it says, as is what follows a flag such as `--password` in a list. What holds nothing to mask
+ * is returned as it is, not copied.
  */
-export function maskDeep(value: Readonly<Record<string, unknown>>): Record<string, unknown>;
+export function maskDeep(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
 export function maskDeep(value: unknown): unknown;
 export function maskDeep(value: unknown): unknown {
   return maskValue(value, 0);
@@ -17,19 +18,39 @@ export function maskDeep(value: unknown): unknown {
 
 function maskValue(value: unknown, depth: number): unknown {
   if (typeof value === "string") return maskSecrets(value);
-  if (typeof value !== "object" || value === null) return value;
+  if (!isObject(value)) return value;
   if (depth >= DEPTH_MAX) return mark("too-deep");
-  if (Array.isArray(value)) return maskList(value, depth);
-  const copy: Record<string, unknown> = {};
-  for (const [key, field] of Object.entries(value)) {
+  return Array.isArray(value) ? maskList(value, depth) : maskFields(value, depth);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null;
+}
+
+function maskFields(fields: Fields, depth: number): Fields {
+  let copy: Record<string, unknown> | null = null;
+  for (const key in fields) {
     const name = nameOf(key);
-    const masked = maskNamed(name.isSecret, field, depth);
-    // Assigning to __proto__ would set the prototype.
-    if (name.masked === "__proto__")
-      Object.defineProperty(copy, name.masked, { value: masked, enumerable: true });
-    else copy[name.masked] = masked;
+    const masked = maskNamed(name.isSecret, fields[key], depth);
+    if (copy === null) {
+      if (masked === fields[key] && name.masked === key) continue;
+      copy = {};
+      for (const before in fields) {
+        if (before === key) break;
+        put(copy, before, fields[before]);
+      }
+    }
+    put(copy, name.masked, masked);
   }
-  return copy;
+  return copy ?? fields;
+}
+
+/** Assigning to __proto__ would set the prototype. */
+function put(copy: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === "__proto__") Object.defineProperty(copy, name, { value, enumerable: true });
+  else copy[name] = value;
 }
 
 interface Name {
@@ -56,12 +77,13 @@ function maskNamed(isSecret: boolean, value: unknown, depth: number): unknown {
   return masked.startsWith("[masked:") && masked.endsWith("]") ? masked : mark("secret");
 }
 
-function maskList(list: readonly unknown[], depth: number): unknown[] {
-  return list.map((item, index) => {
+function maskList(list: readonly unknown[], depth: number): readonly unknown[] {
+  const masked = list.map((item, index) => {
     const before = list[index - 1];
     const isFlagged = typeof before === "string" && before.startsWith("-") && isSecretName(before);
     return isFlagged && typeof item === "string" && !item.startsWith("-")
       ? maskNamed(true, item, depth)
       : maskValue(item, depth + 1);
   });
+  return masked.every((item, index) => item === list[index]) ? list : masked;
 }

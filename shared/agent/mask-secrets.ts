@@ -30,7 +30,7 @@ function maskOnce(text: string): string {
   if (signs & PRIVATE_KEY) masked = maskPrivateKeys(masked);
   if (signs & LONG_RUN) masked = maskTokens(masked);
   if (signs & AT && masked.includes("://")) masked = maskUrls(masked);
-  masked = maskAssignments(masked);
+  if (signs & JOINT || masked !== text) masked = maskAssignments(masked);
   return signs & DASH ? maskToolFlags(masked) : masked;
 }
 
@@ -38,24 +38,38 @@ const PRIVATE_KEY = 1;
 const LONG_RUN = 2;
 const AT = 4;
 const DASH = 8;
+/** What can join a name to its value. */
+const JOINT = 16;
+const RUN = 32;
+/** Every form of a token has such a character in its run, ids and digests in hexadecimal digits have none. */
+const NOT_HEX = 64;
 
-const RUN_CHAR = new Uint8Array(128);
-for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+:") {
-  RUN_CHAR[char.charCodeAt(0)] = 1;
+const SIGNS = new Uint8Array(128);
+for (const [chars, sign] of [
+  ["0123456789abcdef-", RUN],
+  ["ABCDEFGHIJKLMNOPQRSTUVWXYZghijklmnopqrstuvwxyz_./+:", RUN | NOT_HEX],
+  ["@", AT],
+  ["-", DASH],
+  [" \t=:%", JOINT],
+] as const) {
+  for (const char of chars) SIGNS[char.charCodeAt(0)] = (SIGNS[char.charCodeAt(0)] ?? 0) | sign;
 }
 
-/** One look at each character says which searches are worth while; most commands need none but the last. */
+/** One look at each character says which searches are worth while; most texts need none or one. */
 function signsOf(text: string): number {
   let signs = 0;
   let run = 0;
+  let ofRun = 0;
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
-    if (RUN_CHAR[char] === 1) {
-      if (++run === TOKEN_CHARS_MIN) signs |= LONG_RUN;
-      if (char === 45) signs |= DASH;
-    } else {
+    const sign = char < 128 ? (SIGNS[char] ?? 0) : 0;
+    signs |= sign;
+    if ((sign & RUN) === 0) {
       run = 0;
-      if (char === 64) signs |= AT;
+      ofRun = 0;
+    } else {
+      ofRun |= sign;
+      if (++run >= TOKEN_CHARS_MIN && ofRun & NOT_HEX) signs |= LONG_RUN;
     }
   }
   return signs & DASH && text.includes("PRIVATE KEY") ? signs | PRIVATE_KEY : signs;

@@ -9,8 +9,9 @@ interface Reference {
 export interface TextScan {
   words: number;
   references: Reference[];
-  languages: Set<string>;
-  components: Set<string>;
+  /** Each once, in the order they were met. */
+  languages: string[];
+  components: string[];
   task: TaskKind;
 }
 
@@ -38,8 +39,8 @@ export function scanText(text: string): TextScan {
   const scan: TextScan = {
     words: 0,
     references: [],
-    languages: new Set(),
-    components: new Set(),
+    languages: [],
+    components: [],
     task: "other",
   };
   const scores = new Map<TaskKind, number>();
@@ -95,14 +96,19 @@ function plainWord(word: string): string {
 function mean(scan: TextScan, scores: Map<TaskKind, number>, word: string, position: number): void {
   const meaning = WORD_MEANINGS.get(word);
   if (meaning === undefined) return;
-  if (meaning.language !== undefined) scan.languages.add(meaning.language);
-  if (meaning.component !== undefined) scan.components.add(meaning.component);
+  if (meaning.language !== undefined) addOnce(scan.languages, meaning.language);
+  if (meaning.component !== undefined) addOnce(scan.components, meaning.component);
   if (meaning.task === undefined) return;
   const weight = meaning.weight ?? 0;
   // A request that opens with the task's own name is that task, whatever it speaks of afterwards.
   const opening = weight === 3 ? 10 : 4;
   const nearness = position === 0 ? opening : position < 5 ? 3 : position < 20 ? 2 : 1;
   scores.set(meaning.task, (scores.get(meaning.task) ?? 0) + weight * nearness);
+}
+
+/** The texts of one command are few: a list is looked through sooner than a set is made. */
+export function addOnce(texts: string[], text: string): void {
+  if (!texts.includes(text)) texts.push(text);
 }
 
 /** The highest score; of equals the one that was met first. */

@@ -24,8 +24,14 @@ export function parseUsd(text: string): bigint | null {
   const fraction = match[3] ?? "";
   const digits = BigInt((match[2] ?? "") + fraction);
   const shift = DECIMALS - fraction.length + Number(match[4] ?? 0);
-  const size = shift >= 0 ? digits * 10n ** BigInt(shift) : divideRounded(digits, 10n ** BigInt(-shift));
+  const size = shift >= 0 ? digits * powerOfTen(shift) : divideRounded(digits, powerOfTen(-shift));
   return match[1] === "-" ? -size : size;
+}
+
+const POWERS = Array.from({ length: 40 }, (_, exponent) => 10n ** BigInt(exponent));
+
+function powerOfTen(exponent: number): bigint {
+  return POWERS[exponent] ?? 10n ** BigInt(exponent);
 }
 
 function divideRounded(value: bigint, divisor: bigint): bigint {

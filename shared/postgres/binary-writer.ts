@@ -21,10 +21,12 @@ const JSONB_VERSION = 1;
  */
 export class BinaryWriter {
   #bytes: Buffer;
+  #view: DataView;
   #length = 0;
 
   constructor(expectedBytes: number) {
     this.#bytes = Buffer.allocUnsafe(Math.max(64, expectedBytes));
+    this.#view = viewOf(this.#bytes);
   }
 
   /** What was written. The writer is not to be used afterwards. */
@@ -34,12 +36,15 @@ export class BinaryWriter {
 
   int16(value: number): void {
     this.#reserve(2);
-    this.#length = this.#bytes.writeInt16BE(value, this.#length);
+    this.#view.setInt16(this.#length, value);
+    this.#length += 2;
   }
 
   int32(value: number): void {
+    if ((value | 0) !== value) throw new RangeError("not a whole number that an integer column can hold");
     this.#reserve(4);
-    this.#length = this.#bytes.writeInt32BE(value, this.#length);
+    this.#view.setInt32(this.#length, value);
+    this.#length += 4;
   }
 
   /** One value behind its length; throws when it is not of the type, because a row must never be stored half. */
@@ -76,14 +81,30 @@ export class BinaryWriter {
     const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
+    this.#view = viewOf(larger);
   }
 
   #uuid(value: string): void {
     this.#reserve(20);
-    this.#bytes.writeInt32BE(16, this.#length);
-    const written = this.#bytes.write(value.replaceAll("-", ""), this.#length + 4, 16, "hex");
-    if (written !== 16) throw new TypeError("not a UUID");
-    this.#length += 20;
+    this.#view.setInt32(this.#length, 16);
+    let at = this.#length + 4;
+    const end = at + 16;
+    let high = -1;
+    for (let index = 0; index < value.length; index += 1) {
+      const char = value.charCodeAt(index);
+      if (char === DASH) continue;
+      const digit = char < 128 ? (HEX_DIGITS[char] ?? NO_DIGIT) : NO_DIGIT;
+      if (digit === NO_DIGIT || at === end) throw new TypeError("not a UUID");
+      if (high === -1) {
+        high = digit;
+      } else {
+        this.#bytes[at] = high * 16 + digit;
+        at += 1;
+        high = -1;
+      }
+    }
+    if (at !== end) throw new TypeError("not a UUID");
+    this.#length = end;
   }
 
   #int64(value: number): void {
@@ -91,31 +112,31 @@ export class BinaryWriter {
       throw new RangeError("not a whole number that a bigint column can hold");
     this.#reserve(12);
     const high = Math.floor(value / TWO_32);
-    this.#bytes.writeInt32BE(8, this.#length);
-    this.#bytes.writeInt32BE(high, this.#length + 4);
-    this.#bytes.writeUInt32BE(value - high * TWO_32, this.#length + 8);
+    this.#view.setInt32(this.#length, 8);
+    this.#view.setInt32(this.#length + 4, high);
+    this.#view.setUint32(this.#length + 8, value - high * TWO_32);
     this.#length += 12;
   }
 
   #float64(value: number): void {
     this.#reserve(12);
-    this.#bytes.writeInt32BE(8, this.#length);
-    this.#bytes.writeDoubleBE(value, this.#length + 4);
+    this.#view.setInt32(this.#length, 8);
+    this.#view.setFloat64(this.#length + 4, value);
     this.#length += 12;
   }
 
   #raw(value: Uint8Array): void {
     this.#reserve(4 + value.length);
-    this.#length = this.#bytes.writeInt32BE(value.length, this.#length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#view.setInt32(this.#length, value.length);
+    this.#bytes.set(value, this.#length + 4);
+    this.#length += 4 + value.length;
   }
 
   #text(value: string): void {
     // UTF-8 takes at most three bytes for each UTF-16 unit.
     this.#reserve(4 + value.length * 3);
     const bytes = this.#bytes.write(value, this.#length + 4);
-    this.#bytes.writeInt32BE(bytes, this.#length);
+    this.#view.setInt32(this.#length, bytes);
     this.#length += 4 + bytes;
   }
 
@@ -123,7 +144,7 @@ export class BinaryWriter {
     const text = JSON.stringify(value);
     this.#reserve(5 + text.length * 3);
     const bytes = this.#bytes.write(text, this.#length + 5) + 1;
-    this.#bytes.writeInt32BE(bytes, this.#length);
+    this.#view.setInt32(this.#length, bytes);
     this.#bytes[this.#length + 4] = JSONB_VERSION;
     this.#length += 4 + bytes;
   }
@@ -134,42 +155,53 @@ export class BinaryWriter {
    */
   #money(pico: bigint): void {
     const groups = groupsOf(pico < 0n ? -pico : pico);
-    let first = 0;
-    while (first < groups.length && groups[first] === 0) first += 1;
-    let end = groups.length;
-    while (end > first && groups[end - 1] === 0) end -= 1;
-    const count = end - first;
+    let top = groups;
+    while (top > 0 && GROUPS[top - 1] === 0) top -= 1;
+    let bottom = 0;
+    while (bottom < top && GROUPS[bottom] === 0) bottom += 1;
+    const count = top - bottom;
     this.#reserve(12 + count * 2);
     this.int32(8 + count * 2);
     this.int16(count);
-    this.int16(count === 0 ? 0 : groups.length - FRACTION_GROUPS - first - 1);
+    this.int16(count === 0 ? 0 : top - FRACTION_GROUPS - 1);
     this.int16(pico < 0n ? NEGATIVE : 0);
     this.int16(FRACTION_GROUPS * 4);
-    for (let at = first; at < end; at += 1) this.int16(groups[at] ?? 0);
+    for (let at = top - 1; at >= bottom; at -= 1) this.int16(GROUPS[at] ?? 0);
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const DASH = 45;
+const NO_DIGIT = 255;
+const HEX_DIGITS = new Uint8Array(128).fill(NO_DIGIT);
+for (let value = 0; value < 16; value += 1) {
+  const digit = value.toString(16);
+  HEX_DIGITS[digit.charCodeAt(0)] = value;
+  HEX_DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
 const FRACTION_GROUPS = 3;
 const NEGATIVE = 0x4000;
 const BASE = 10_000;
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+/** The base-10,000 digits of the number that is being written, lowest first. */
+const GROUPS: number[] = [];
 
-/** The base-10,000 digits of a whole number, highest first, at least those of the fraction. */
-function groupsOf(value: bigint): number[] {
-  const groups: number[] = [];
+/** Puts a whole number's digits into GROUPS; how many they are, at least those of the fraction. */
+function groupsOf(value: bigint): number {
+  let count = 0;
   let rest = value;
   while (rest > SAFE) {
-    groups.push(Number(rest % 10_000n));
+    GROUPS[count++] = Number(rest % 10_000n);
     rest /= 10_000n;
   }
-  for (
-    let small = Number(rest);
-    small > 0 || groups.length < FRACTION_GROUPS;
-    small = Math.floor(small / BASE)
-  ) {
-    groups.push(small % BASE);
+  for (let small = Number(rest); small > 0 || count < FRACTION_GROUPS; small = Math.floor(small / BASE)) {
+    GROUPS[count++] = small % BASE;
   }
-  return groups.toReversed();
+  return count;
 }
 
 function bigintOf(value: unknown): bigint {

@@ -35,11 +35,12 @@ function startQueue(
   });
   const add = (organizationId: string, rows: readonly ExecutionRow[]): boolean =>
     queue.add(
-      rows.map((row) => ({
+      rows.map((row, position) => ({
         organizationId,
         row,
         bytes: options.bytesEach ?? 10,
-        settle: (outcome) => void outcomes.set(row.id, outcome.kind),
+        position,
+        settle: (at, outcome) => void outcomes.set(rows[at]?.id ?? "", outcome.kind),
       })),
     );
   return { written, outcomes, add };

@@ -54,6 +54,32 @@ describe("maskDeep", () => {
     expect(text).not.toContain(TOKEN);
   });
 
+  it("does not copy what holds nothing to mask, and never changes what it was given", () => {
+    const plain = { a: [1, { b: "main" }], c: { d: null } };
+    expect(maskDeep(plain)).toBe(plain);
+    const mixed = { plain, secret: [`use ${TOKEN}`] };
+    const masked = maskDeep(mixed);
+    expect(masked).toEqual({ plain, secret: ["use [masked:github-token]"] });
+    expect(masked["plain"]).toBe(plain);
+    expect(mixed.secret).toEqual([`use ${TOKEN}`]);
+  });
+
+  it("looks at each value once, however deep the one lies that is masked", () => {
+    let looks = 0;
+    let value: Record<string, unknown> = { token: "x" };
+    for (let depth = 0; depth < 40; depth++) {
+      const inner = value;
+      value = {
+        get inner() {
+          looks += 1;
+          return inner;
+        },
+      };
+    }
+    expect(JSON.stringify(maskDeep(value))).toContain("[masked:secret]");
+    expect(looks).toBeLessThan(40 * 4);
+  });
+
   it("does not touch prototypes", () => {
     const value: unknown = JSON.parse('{"__proto__": {"polluted": true}}');
     expect(JSON.stringify(maskDeep(value))).toBe('{"__proto__":{"polluted":true}}');
