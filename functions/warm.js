@@ -28,7 +28,7 @@ await import("@google-cloud/cloud-sql-connector");
 await import("@google-cloud/secret-manager");
 flushCompileCache();
 for (const target of readdirSync(root)) {
-  if (target !== "framework" && existsSync(join(root, target, "index.js"))) await warm(target);
+  if (existsSync(join(root, target, "index.mjs"))) await warm(target);
 }
 
 // Where it cannot write, Node goes on without a word.

@@ -21,11 +21,13 @@ export function parseConfig<Schema extends z.ZodType>(
   );
   const result = schema.safeParse(set);
   if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join(".")}: ${faultOf(issue)}`));
+  throw new ConfigError(
+    result.error.issues.map((issue) => `${issue.path.join(".")}: ${faultOf(issue, set)}`),
+  );
 }
 
-function faultOf(issue: z.core.$ZodIssue): string {
-  return issue.code === "invalid_type" && issue.input === undefined ? "is not set" : issue.message;
+function faultOf({ code, path, message }: z.core.$ZodIssue, set: Readonly<Record<string, unknown>>): string {
+  return code === "invalid_type" && !(String(path[0]) in set) ? "is not set" : message;
 }
 
 export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" });

@@ -1,4 +1,5 @@
 import type { AccessTokens } from "./access-token.ts";
+import { sendRequest } from "./send-request.ts";
 
 export interface Message {
   attributes: Readonly<Record<string, string>>;
@@ -43,9 +44,9 @@ export function createPublisher({ emulatorHost, tokens }: PublisherOptions): Pub
 
   async function send(topic: string, messages: readonly Message[], signal: AbortSignal): Promise<void> {
     const authorization = emulatorHost === undefined ? `Bearer ${await tokens.get(signal)}` : undefined;
-    let response: Response;
+    let status: number;
     try {
-      response = await fetch(`${base}/v1/${topic}:publish`, {
+      ({ status } = await sendRequest(`${base}/v1/${topic}:publish`, {
         method: "POST",
         headers: {
           "content-type": "application/json",
@@ -58,13 +59,12 @@ export function createPublisher({ emulatorHost, tokens }: PublisherOptions): Pub
           })),
         }),
         signal,
-      });
-      await response.arrayBuffer();
+      }));
     } catch (cause) {
       throw new PublishError(null, { cause });
     }
-    if (response.status === 401) tokens.forget();
-    if (!response.ok) throw new PublishError(response.status);
+    if (status === 401) tokens.forget();
+    if (status < 200 || status > 299) throw new PublishError(status);
   }
 
   return {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { text } from "node:stream/consumers";
@@ -14,11 +15,18 @@ interface ColdStart {
   answer: FirstAnswer;
 }
 
+/** What a process took from its start to its first answer. */
+export interface Start {
+  milliseconds: number;
+  /** What its threads computed meanwhile, which other work on the machine hardly changes; null where Linux does not tell. */
+  processorMs: number | null;
+}
+
 const POLL_MS = 2;
 const DEADLINE_MS = 30_000;
 
-/** Milliseconds from the start of a process to its first answer with 2xx; any other answer is a failure of the benchmark. */
-export async function timeToFirstAnswer({ program, target, env, answer }: ColdStart): Promise<number> {
+/** Starts a process and takes its time until it answers with 2xx; any other answer is a failure of the benchmark. */
+export async function timeToFirstAnswer({ program, target, env, answer }: ColdStart): Promise<Start> {
   const port = await findFreePort();
   const startedAt = performance.now();
   const child = spawn(process.execPath, program, {
@@ -32,7 +40,7 @@ export async function timeToFirstAnswer({ program, target, env, answer }: ColdSt
       const status = await ask(port, answer);
       if (status !== null) {
         const milliseconds = performance.now() - startedAt;
-        if (status >= 200 && status < 300) return milliseconds;
+        if (status >= 200 && status < 300) return { milliseconds, processorMs: processorMsOf(child.pid) };
         throw new Error(`${target} answered ${status}`);
       }
       if (child.exitCode !== null || performance.now() - startedAt > DEADLINE_MS) {
@@ -45,6 +53,15 @@ export async function timeToFirstAnswer({ program, target, env, answer }: ColdSt
     child.kill("SIGKILL");
     await exited;
   }
+}
+
+function processorMsOf(pid: number | undefined): number | null {
+  if (process.platform !== "linux" || pid === undefined) return null;
+  const threads = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(threads).map((thread) =>
+    Number(readFileSync(`${threads}/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1_000_000;
 }
 
 /** The status of the whole answer; null when nobody listens yet. */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createOidcIssuer, type OidcIssuer } from "../../local/oidc-issuer.ts";
 import { readConfig } from "../../functions/ingest/config.ts";
 import { type Ingest, startIngest } from "../helpers/ingest.ts";
@@ -41,6 +41,18 @@ it("carries what waits when the scheduler calls, and tells it what was carried",
   const response = await relay(await issuer.token({ serviceAccountEmail: SCHEDULER, audience: AUDIENCE }));
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ delivered: expect.any(Number), batches: expect.any(Number) });
+});
+
+it("begins to carry at once what a lone sender sent: its own request is over by then", async () => {
+  const { activity, relay: carrier } = ingest.context;
+  const busy: boolean[] = [];
+  const kick = vi.spyOn(carrier, "kick").mockImplementation(() => void busy.push(activity.isBusy()));
+  try {
+    await ingest.post({ executions: [makeExecution()] });
+    expect(busy).toEqual([false]);
+  } finally {
+    kick.mockRestore();
+  }
 });
 
 it("tells an administrator what of the own organization waits", async () => {

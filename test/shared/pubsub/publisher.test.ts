@@ -2,7 +2,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createAccessTokens } from "../../../shared/pubsub/access-token.ts";
 import { createPublisher } from "../../../shared/pubsub/publisher.ts";
 
 interface Seen {
@@ -85,39 +84,5 @@ describe("publisher", () => {
     await expect(publisher.publish(TOPIC, [{ attributes: {} }], signal())).rejects.toMatchObject({
       status: null,
     });
-  });
-});
-
-function token(name: string) {
-  return { status: 200, body: { access_token: name, expires_in: 3_600, token_type: "Bearer" } };
-}
-
-describe("access tokens", () => {
-  it("are fetched from the metadata server once, however many ask, until shortly before their end", async () => {
-    let now = 0;
-    const tokens = createAccessTokens({ metadataHost: host, now: () => now });
-    answer = () => token("one");
-    expect(await Promise.all([tokens.get(signal()), tokens.get(signal())])).toEqual(["one", "one"]);
-    expect(seen).toHaveLength(1);
-    expect(seen[0]).toMatchObject({
-      url: "/computeMetadata/v1/instance/service-accounts/default/token",
-      flavor: "Google",
-    });
-    answer = () => token("two");
-    now = 54 * 60_000;
-    expect(await tokens.get(signal())).toBe("one");
-    now = 56 * 60_000;
-    expect(await tokens.get(signal())).toBe("two");
-  });
-
-  it("are fetched again after one was refused, and after a failure", async () => {
-    const tokens = createAccessTokens({ metadataHost: host, now: () => 0 });
-    answer = () => ({ status: 503, body: {} });
-    await expect(tokens.get(signal())).rejects.toThrow("503");
-    answer = () => token("one");
-    expect(await tokens.get(signal())).toBe("one");
-    tokens.forget();
-    answer = () => token("two");
-    expect(await tokens.get(signal())).toBe("two");
   });
 });
