@@ -32,7 +32,8 @@ export const HELP = `Usage: npm run migrate -- <command> [options]
   --help                       print this
 
 Addresses: NETRA_ADMIN_DATABASE_URL (a login that owns the database) and CLICKHOUSE_URL, or, when neither is set, those of
-the local stack that \`npm start\` runs. NETRA_CLICKHOUSE_CLUSTER names the cluster of a replicated ClickHouse.
+the local stack that \`npm start\` runs. An instance of Cloud SQL is INSTANCE_CONNECTION_NAME, DATABASE_USER (such a login),
+DATABASE_NAME and DATABASE_PASSWORD_SECRET, where its password is in Secret Manager; without that the login is an IAM one. NETRA_CLICKHOUSE_CLUSTER names the cluster of a replicated ClickHouse.
 
 Exit codes: 0 done, 1 failed, 2 the command was not understood or not confirmed.
 `;

@@ -1,5 +1,5 @@
-import type { Addresses } from "./addresses.ts";
-import { describeAddress } from "./addresses.ts";
+import type { DatabaseAddress } from "../shared/postgres/pool.ts";
+import { type Addresses, describeAddress, describeDatabase } from "./addresses.ts";
 import type { DatabaseKind } from "./cli-arguments.ts";
 import {
   CLICKHOUSE_MIGRATIONS,
@@ -46,44 +46,48 @@ export function chooseTargets(
   only: DatabaseKind | undefined,
   cluster: string | undefined,
 ): Target[] {
-  const { databaseUrl, clickhouseUrl } = addresses;
-  if (databaseUrl === undefined) {
+  const { database, clickhouseUrl } = addresses;
+  if (database === undefined) {
     throw new MigrationError(
       only === "clickhouse"
-        ? "The lock for ClickHouse migrations is held in PostgreSQL, whose address is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start"
-        : "The address of PostgreSQL is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start",
+        ? "The lock for ClickHouse migrations is held in PostgreSQL, whose address is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start. For Cloud SQL set INSTANCE_CONNECTION_NAME and DATABASE_USER"
+        : "The address of PostgreSQL is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start. For Cloud SQL set INSTANCE_CONNECTION_NAME and DATABASE_USER",
     );
   }
   const targets: Target[] = [];
-  if (only !== "clickhouse") targets.push(postgresTarget(databaseUrl));
+  if (only !== "clickhouse") targets.push(postgresTarget(database));
   if (only !== "postgres") {
     if (clickhouseUrl === undefined) {
       throw new MigrationError(
         "The address of ClickHouse is not known. Set CLICKHOUSE_URL, or add --only postgres",
       );
     }
-    targets.push(clickhouseTarget(databaseUrl, clickhouseUrl, cluster));
+    targets.push(clickhouseTarget(database, clickhouseUrl, cluster));
   }
   return targets;
 }
 
-function postgresTarget(databaseUrl: string): Target {
+function postgresTarget(database: DatabaseAddress): Target {
   return {
     kind: "postgres",
-    title: `PostgreSQL ${describeAddress(databaseUrl)}`,
-    status: () => listPostgresMigrations({ databaseUrl }),
-    plan: (steps) => planPostgresMigrations({ databaseUrl, ...steps }),
-    migrate: (steps, onProgress) => migratePostgres({ databaseUrl, onProgress, ...steps }),
+    title: `PostgreSQL ${describeDatabase(database)}`,
+    status: () => listPostgresMigrations(database),
+    plan: (steps) => planPostgresMigrations({ ...database, ...steps }),
+    migrate: (steps, onProgress) => migratePostgres({ ...database, onProgress, ...steps }),
   };
 }
 
-function clickhouseTarget(databaseUrl: string, clickhouseUrl: string, cluster: string | undefined): Target {
+function clickhouseTarget(
+  database: DatabaseAddress,
+  clickhouseUrl: string,
+  cluster: string | undefined,
+): Target {
   const options = { clickhouseUrl, ...(cluster === undefined ? {} : { cluster }) };
   return {
     kind: "clickhouse",
     title: `ClickHouse ${describeAddress(clickhouseUrl)}`,
     status: () => listClickHouseMigrations(options),
     plan: (steps) => planClickHouseMigrations({ ...options, ...steps }),
-    migrate: (steps, onProgress) => migrateClickHouse({ ...options, databaseUrl, onProgress, ...steps }),
+    migrate: (steps, onProgress) => migrateClickHouse({ ...options, ...database, onProgress, ...steps }),
   };
 }

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
 import { ClickHouseError } from "@clickhouse/client";
 import { DatabaseError } from "pg";
+import type { DatabaseAddress } from "../shared/postgres/pool.ts";
 import { findAddresses } from "./addresses.ts";
 import { type CliArguments, HELP, readArguments, UsageError } from "./cli-arguments.ts";
 import { chooseTargets, DIRECTORIES, type Steps, type Target } from "./cli-targets.ts";
@@ -53,15 +54,15 @@ export async function runMigrateCli(args: readonly string[], io: CliIo): Promise
 async function runCommand(wanted: CliArguments, io: CliIo): Promise<0 | 1 | 2> {
   if (wanted.command === "create") return create(wanted, io);
   const addresses = await findAddresses(io.env);
-  if (wanted.command === "dump") return dump(addresses.databaseUrl, wanted, io);
+  if (wanted.command === "dump") return dump(addresses.database, wanted, io);
   const targets = chooseTargets(addresses, wanted.only, io.env["NETRA_CLICKHOUSE_CLUSTER"] || undefined);
   if (wanted.command === "status") return status(targets, wanted, io);
   const direction = wanted.command;
   const steps = { direction, ...(wanted.count === undefined ? {} : { count: wanted.count }) };
   // Down in the opposite order of up.
   const code = await migrate(direction === "up" ? targets : targets.toReversed(), steps, wanted, io);
-  if (code !== 0 || wanted.logins.length === 0 || addresses.databaseUrl === undefined) return code;
-  await grantLogins(addresses.databaseUrl, wanted.logins);
+  if (code !== 0 || wanted.logins.length === 0 || addresses.database === undefined) return code;
+  await grantLogins(addresses.database, wanted.logins);
   io.err(wanted.logins.map((login) => `${login} may work as a function\n`).join(""));
   return code;
 }
@@ -141,14 +142,14 @@ async function create(wanted: CliArguments, io: CliIo): Promise<0> {
   return 0;
 }
 
-async function dump(databaseUrl: string | undefined, wanted: CliArguments, io: CliIo): Promise<0> {
-  if (databaseUrl === undefined) {
+async function dump(database: DatabaseAddress | undefined, wanted: CliArguments, io: CliIo): Promise<0> {
+  if (database === undefined || !("databaseUrl" in database)) {
     throw new MigrationError(
-      "The dump is taken from a PostgreSQL server, whose address is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start",
+      "The dump is taken from a database made for it, on a server whose address is not known. Set NETRA_ADMIN_DATABASE_URL, or run the local stack: npm start",
     );
   }
   const path = join(import.meta.dirname, "schema.sql");
-  await writeFile(path, await dumpMigratedSchema(databaseUrl));
+  await writeFile(path, await dumpMigratedSchema(database.databaseUrl));
   const written = relative(process.cwd(), path);
   io.out(wanted.json ? `${JSON.stringify({ written })}\n` : `${written}\n`);
   return 0;

@@ -10,6 +10,7 @@ import {
   openClient,
 } from "./clickhouse-server.ts";
 import { clusterName, fillTemplate, type TemplateContext } from "./clickhouse-template.ts";
+import type { DatabaseAddress } from "../shared/postgres/pool.ts";
 import { errorText } from "./error-text.ts";
 import { MigrationError } from "./migration-error.ts";
 import {
@@ -47,26 +48,26 @@ export interface ClickHouseMigrationOptions {
   cluster?: string;
 }
 
-export interface MigrateClickHouseOptions extends ClickHouseMigrationOptions {
-  /** The PostgreSQL whose advisory lock keeps runners apart. */
-  databaseUrl: string;
-  direction: Direction;
-  /** Steps at most; without it `up` takes all pending and `down` takes one. */
-  count?: number;
-  onProgress?: (progress: MigrationProgress) => void;
-  /** How long to wait for another runner, in milliseconds. */
-  lockWaitMs?: number;
-}
+/** With the address of the PostgreSQL whose advisory lock keeps runners apart. */
+export type MigrateClickHouseOptions = ClickHouseMigrationOptions &
+  DatabaseAddress & {
+    direction: Direction;
+    /** Steps at most; without it `up` takes all pending and `down` takes one. */
+    count?: number;
+    onProgress?: (progress: MigrationProgress) => void;
+    /** How long to wait for another runner, in milliseconds. */
+    lockWaitMs?: number;
+  };
 
 /** Migrates up or down and returns the names in the order they ran. Throws MigrationError with the file and next step. */
 export async function migrateClickHouse(options: MigrateClickHouseOptions): Promise<{ applied: string[] }> {
   const files = await readMigrationFiles(options.directory ?? CLICKHOUSE_MIGRATIONS);
   const context = contextOf(options);
-  const postgres = await connectPostgres(options.databaseUrl);
+  await using postgres = await connectPostgres(options);
   const client = openClient(options.clickhouseUrl);
   try {
     await using lock = await takeMigrationLock(
-      postgres,
+      postgres.client,
       `netra clickhouse migrations of ${context.database}`,
       options.lockWaitMs ?? 120_000,
     );
@@ -92,7 +93,6 @@ export async function migrateClickHouse(options: MigrateClickHouseOptions): Prom
     return { applied: planned.map((file) => file.name) };
   } finally {
     await client.close();
-    await postgres.end();
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "pg";
+import type { ClientBase } from "pg";
 import { MigrationError } from "./migration-error.ts";
 
 export interface MigrationLock extends AsyncDisposable {
@@ -13,7 +13,7 @@ export interface MigrationLock extends AsyncDisposable {
  * The connection has to go to the server itself or through a pooler in session mode.
  */
 export async function takeMigrationLock(
-  client: Client,
+  client: ClientBase,
   name: string,
   waitMs: number,
 ): Promise<MigrationLock> {

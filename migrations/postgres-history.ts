@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import type { Sql } from "../shared/postgres/pool.ts";
 import type { MigrationFile } from "./migration-files.ts";
 import type { AppliedMigration } from "./migration-plan.ts";
 
@@ -26,17 +26,17 @@ from public.schema_migrations
 order by version`;
 
 /** Also puts the session into UTC: `run_on`, which node-pg-migrate orders by, is the session's local time. */
-export async function openHistory(client: Client): Promise<void> {
-  await client.query("set time zone 'UTC'");
-  await client.query(CREATE_TABLE);
+export async function openHistory(sql: Sql): Promise<void> {
+  await sql.query("set time zone 'UTC'");
+  await sql.query(CREATE_TABLE);
 }
 
-export async function listAppliedMigrations(client: Client): Promise<AppliedMigration[]> {
-  const { rows: tables } = await client.query<{ present: boolean }>(
+export async function listAppliedMigrations(sql: Sql): Promise<AppliedMigration[]> {
+  const { rows: tables } = await sql.query<{ present: boolean }>(
     "select to_regclass('public.schema_migrations') is not null as present",
   );
   if (tables[0]?.present !== true) return [];
-  const { rows } = await client.query<{
+  const { rows } = await sql.query<{
     version: number;
     name: string;
     checksum: string;

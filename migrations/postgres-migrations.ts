@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
-import { type Client, DatabaseError } from "pg";
+import { type ClientBase, DatabaseError } from "pg";
+import type { DatabaseAddress } from "../shared/postgres/pool.ts";
 import { errorText } from "./error-text.ts";
 import { MigrationError } from "./migration-error.ts";
 import {
@@ -30,20 +31,17 @@ import { openHistory, listAppliedMigrations, openingSettings } from "./postgres-
 
 export const POSTGRES_MIGRATIONS = join(import.meta.dirname, "postgres");
 
-export interface PostgresMigrationOptions {
-  /** Login that owns the database. */
-  databaseUrl: string;
-  directory?: string;
-}
+/** The address with a login that owns the database. */
+export type PostgresMigrationOptions = DatabaseAddress & { directory?: string };
 
-export interface MigratePostgresOptions extends PostgresMigrationOptions {
+export type MigratePostgresOptions = PostgresMigrationOptions & {
   direction: Direction;
   /** Steps at most; without it `up` takes all pending and `down` takes one. */
   count?: number;
   onProgress?: (progress: MigrationProgress) => void;
   /** How long to wait for another runner, in milliseconds. */
   lockWaitMs?: number;
-}
+};
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -55,22 +53,19 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 export async function migratePostgres(options: MigratePostgresOptions): Promise<{ applied: string[] }> {
   const directory = options.directory ?? POSTGRES_MIGRATIONS;
   const files = await readMigrationFiles(directory);
-  const client = await connectPostgres(options.databaseUrl);
-  try {
-    await using _lock = await takeMigrationLock(
-      client,
-      "netra postgres migrations",
-      options.lockWaitMs ?? 120_000,
-    );
-    await openHistory(client);
-    const history = await listAppliedMigrations(client);
-    checkHistory(files, history);
-    const planned = planMigrations(files, history, options.direction, options.count);
-    if (planned.length > 0) await run(client, directory, files, planned, options);
-    return { applied: planned.map((file) => file.name) };
-  } finally {
-    await client.end();
-  }
+  await using connection = await connectPostgres(options);
+  const { client } = connection;
+  await using _lock = await takeMigrationLock(
+    client,
+    "netra postgres migrations",
+    options.lockWaitMs ?? 120_000,
+  );
+  await openHistory(client);
+  const history = await listAppliedMigrations(client);
+  checkHistory(files, history);
+  const planned = planMigrations(files, history, options.direction, options.count);
+  if (planned.length > 0) await run(client, directory, files, planned, options);
+  return { applied: planned.map((file) => file.name) };
 }
 
 /** Every migration with its state; changes nothing, not even a database that was never migrated. */
@@ -92,16 +87,12 @@ async function readPostgresHistory(
   options: PostgresMigrationOptions,
 ): Promise<{ files: MigrationFile[]; history: AppliedMigration[] }> {
   const files = await readMigrationFiles(options.directory ?? POSTGRES_MIGRATIONS);
-  const client = await connectPostgres(options.databaseUrl);
-  try {
-    return { files, history: await listAppliedMigrations(client) };
-  } finally {
-    await client.end();
-  }
+  await using connection = await connectPostgres(options);
+  return { files, history: await listAppliedMigrations(connection.client) };
 }
 
 async function run(
-  client: Client,
+  client: ClientBase,
   directory: string,
   files: readonly MigrationFile[],
   planned: readonly MigrationFile[],

@@ -1,4 +1,4 @@
-import type { Client } from "pg";
+import type { Sql } from "../shared/postgres/pool.ts";
 
 /*
  * The schema as text to compare: what the migrations made, in an order and spelling that do not depend on how they made
@@ -89,12 +89,12 @@ const HEAD = `-- The PostgreSQL schema after all migrations, to see what a chang
 `;
 
 /** The schema of the connected database as text; the same for every database that went through the same migrations. */
-export async function dumpPostgresSchema(client: Client): Promise<string> {
+export async function dumpPostgresSchema(sql: Sql): Promise<string> {
   // Names outside the search path are spelt with their schema, those inside without.
-  await client.query("set search_path = public");
+  await sql.query("set search_path = public");
   let dump = HEAD;
   for (const section of SECTIONS) {
-    const { rows } = await client.query<{ text: string }>(
+    const { rows } = await sql.query<{ text: string }>(
       `select text from (${section}) s order by name collate "C", text collate "C"`,
     );
     for (const row of rows) dump += `\n${row.text};\n`;

@@ -12,25 +12,18 @@ export async function dumpMigratedSchema(databaseUrl: string): Promise<string> {
   const name = `netra_dump_${randomBytes(5).toString("hex")}`;
   const scratchUrl = new URL(databaseUrl);
   scratchUrl.pathname = `/${name}`;
-  const admin = await connectPostgres(databaseUrl);
+  await using connection = await connectPostgres({ databaseUrl });
+  const { client: admin } = connection;
+  await admin.query(`create database ${escapeIdentifier(name)} template template0 encoding 'UTF8'`);
   try {
-    await admin.query(`create database ${escapeIdentifier(name)} template template0 encoding 'UTF8'`);
-    try {
-      await migratePostgres({ databaseUrl: scratchUrl.href, direction: "up" });
-      return await dumpDatabase(scratchUrl.href);
-    } finally {
-      await admin.query(`drop database ${escapeIdentifier(name)} with (force)`);
-    }
+    await migratePostgres({ databaseUrl: scratchUrl.href, direction: "up" });
+    return await dumpDatabase(scratchUrl.href);
   } finally {
-    await admin.end();
+    await admin.query(`drop database ${escapeIdentifier(name)} with (force)`);
   }
 }
 
 async function dumpDatabase(databaseUrl: string): Promise<string> {
-  const client = await connectPostgres(databaseUrl);
-  try {
-    return await dumpPostgresSchema(client);
-  } finally {
-    await client.end();
-  }
+  await using connection = await connectPostgres({ databaseUrl });
+  return await dumpPostgresSchema(connection.client);
 }

@@ -1,6 +1,6 @@
 const REVERSED_POLYNOMIAL = 0x82f63b78;
 
-/** The CRC-32C (Castagnoli) of the bytes, which Google's storage uses; zlib has the CRC-32 of ZIP only. */
+/** The CRC-32C (Castagnoli) of the bytes, which Google uses; zlib has the CRC-32 of ZIP only. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

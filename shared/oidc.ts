@@ -18,11 +18,18 @@ export interface OidcVerifier {
 
 const GOOGLE_KEYS_URL = "https://www.googleapis.com/oauth2/v3/certs";
 const ISSUERS = ["https://accounts.google.com", "accounts.google.com"];
+/** What Cloud Run puts in place of the signature once it has checked a token itself. */
+const SIGNATURE_REMOVED = ".SIGNATURE_REMOVED_BY_GOOGLE";
 const CLOCK_TOLERANCE_S = 30;
+/** Google's tokens live an hour. One that says otherwise, or is of the future, is none of theirs. */
+const TOKEN_AGE_MAX_S = 3_600;
+/** How long keys are good for without being fetched again; Google publishes new ones days before it uses them. */
+const KEYS_AGE_MAX_MS = 3_600_000;
+const KEYS_TIMEOUT_MS = 5_000;
 
 const claims = z.object({ email: z.string(), email_verified: z.literal(true) });
 
-/** Keys are fetched once and again when a token names an unknown one, at most every 30 seconds. */
+/** Keys are fetched once an hour, and again when a token names an unknown one, at most every 30 seconds. */
 export function createOidcVerifier(options: {
   keysUrl?: string | undefined;
   now: () => number;
@@ -32,6 +39,11 @@ export function createOidcVerifier(options: {
     async verify(request, expected) {
       const token = bearerToken(request);
       if (token === "") throw unauthorized("send an OIDC token as `Authorization: Bearer …`");
+      if (token.endsWith(SIGNATURE_REMOVED)) {
+        throw unauthorized(
+          "the platform has checked this token and removed its signature: let it check callers alone (NETRA_CALLER_AUTH=platform)",
+        );
+      }
       const payload = await payloadOf(token, expected.audience);
       const read = claims.safeParse(payload);
       if (!read.success || !expected.emails.includes(read.data.email)) {
@@ -42,8 +54,12 @@ export function createOidcVerifier(options: {
 
   async function payloadOf(token: string, audience: string): Promise<unknown> {
     // Loaded with the first token: most functions are never sent one, and it brings Node's fetch with it.
-    const { createRemoteJWKSet, errors, jwtVerify } = await import("jose");
-    keys ??= createRemoteJWKSet(new URL(options.keysUrl ?? GOOGLE_KEYS_URL), { timeoutDuration: 5_000 });
+    const { createRemoteJWKSet, customFetch, errors, jwtVerify } = await import("jose");
+    keys ??= createRemoteJWKSet(new URL(options.keysUrl ?? GOOGLE_KEYS_URL), {
+      timeoutDuration: KEYS_TIMEOUT_MS,
+      cacheMaxAge: KEYS_AGE_MAX_MS,
+      [customFetch]: fetchKeys,
+    });
     try {
       const verified = await jwtVerify(token, keys, {
         algorithms: ["RS256"],
@@ -52,6 +68,7 @@ export function createOidcVerifier(options: {
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: new Date(options.now()),
         requiredClaims: ["exp", "iat"],
+        maxTokenAge: TOKEN_AGE_MAX_S,
       });
       return verified.payload;
     } catch (cause) {
@@ -62,6 +79,14 @@ export function createOidcVerifier(options: {
       });
     }
   }
+}
+
+/** As Node's own fetch, which has no bound on what it reads. */
+async function fetchKeys(url: string, sent: { headers: Headers; signal: AbortSignal }): Promise<Response> {
+  const { sendRequest } = await import("./pubsub/send-request.ts");
+  const headers = Object.fromEntries(sent.headers);
+  const { status, body } = await sendRequest(url, { method: "GET", headers, signal: sent.signal });
+  return new Response(body, { status });
 }
 
 /** Everything that is wrong with the token itself; what is left is that the keys could not be fetched. */

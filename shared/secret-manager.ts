@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SecretManagerServiceClient } from "@google-cloud/secret-manager";
 import { crc32c } from "./crc32c.ts";
 import { SecretMissing } from "./secret-missing.ts";
+import { kindOfReference } from "./secret-reference.ts";
+import { secretText } from "./secret-text.ts";
 
 /** Secrets of Secret Manager by the full name of a version. */
 export interface SecretManager {
@@ -12,9 +14,7 @@ export interface SecretManager {
   access: (name: string) => Promise<string>;
 }
 
-/** The name of a version: its number, its alias, or `latest`, the newest one whatever its state. */
-const VERSION_NAME = /^projects\/[a-z0-9.:-]{1,63}\/secrets\/[\w-]{1,255}\/versions\/[\w-]{1,63}$/;
-/** Of one try; senders of webhooks wait three seconds in all. */
+/** Of one try, with getting a token for it; senders of webhooks wait three seconds in all. */
 const TIMEOUT_MS = 1_200;
 const TRIES = 2;
 const RETRY_AFTER_MS = 200;
@@ -24,10 +24,10 @@ const FAILED_PRECONDITION = 9;
 /** How the REST interface tells a version that is disabled or destroyed: by its status alone, which is 400. */
 const INVALID_ARGUMENT = 3;
 const GONE_CODES = new Set<unknown>([NOT_FOUND, FAILED_PRECONDITION, INVALID_ARGUMENT]);
-const PERMISSION_DENIED = 7;
-const UNAUTHENTICATED = 16;
 /** Asking again at once changes nothing. */
-const REFUSED_CODES = new Set<unknown>([PERMISSION_DENIED, UNAUTHENTICATED]);
+const PERMISSION_DENIED = 7;
+/** The token does not hold any more, and the client would use it to its end. */
+const UNAUTHENTICATED = 16;
 
 /**
  * Reads secrets with Google's client and the identity of the instance. The client is loaded at the first secret: it takes
@@ -45,25 +45,41 @@ export function createSecretManager({ apiUrl }: { apiUrl?: string | undefined })
   async function accessOnce(name: string): Promise<string> {
     loading ??= load();
     const client = await loading;
-    // The library's own retries wait a second and more.
-    const [version] = await client.accessSecretVersion({ name }, { timeout: TIMEOUT_MS, retry: null });
+    // The library's own retries wait a second and more, and its timeout begins once it has a token.
+    const asked = client.accessSecretVersion({ name }, { timeout: TIMEOUT_MS, retry: null });
+    const [version] = await inTime(asked);
     return readPayload(name, version.payload);
   }
 
   return {
     async access(name) {
-      if (!VERSION_NAME.test(name)) throw new SecretMissing(name);
+      if (kindOfReference(name) !== "version") throw new SecretMissing(name);
       for (let tries = 1; ; tries += 1) {
         try {
           return await accessOnce(name);
         } catch (cause) {
           if (isGone(cause)) throw new SecretMissing(name, { cause });
-          if (isRefused(cause) || tries === TRIES) throw cause;
+          if (codeOf(cause) === UNAUTHENTICATED) loading = null;
+          if (codeOf(cause) === PERMISSION_DENIED || tries === TRIES) throw cause;
           await sleep(RETRY_AFTER_MS);
         }
       }
     },
   };
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const waiting = new AbortController();
+  try {
+    return await Promise.race([work, endOf(waiting.signal)]);
+  } finally {
+    waiting.abort();
+  }
+}
+
+async function endOf(signal: AbortSignal): Promise<never> {
+  await sleep(TIMEOUT_MS, undefined, { signal });
+  throw new Error("Secret Manager does not answer in time");
 }
 
 interface Payload {
@@ -76,15 +92,16 @@ function readPayload(name: string, payload: Payload | null | undefined): string 
   if (String(payload?.dataCrc32c) !== String(crc32c(data))) {
     throw new Error(`the secret ${name} does not match its checksum`);
   }
-  return data.toString("utf8").replace(/\r?\n$/, "");
+  return secretText(data);
 }
 
+/** What has a cause is no answer of Secret Manager but a failure on the way, such as a 404 of the platform for the token. */
 function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && GONE_CODES.has(error.code);
+  return error instanceof Error && error.cause === undefined && GONE_CODES.has(codeOf(error));
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof Error && "code" in error && REFUSED_CODES.has(error.code);
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function endpointOf(apiUrl: string | undefined): Record<string, unknown> {

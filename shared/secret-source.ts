@@ -4,13 +4,16 @@ import { setBounded } from "./bounded-map.ts";
 import { describeError, type Log } from "./log.ts";
 import { createSecretManager } from "./secret-manager.ts";
 import { SecretMissing } from "./secret-missing.ts";
+import { kindOfReference } from "./secret-reference.ts";
+import { secretText } from "./secret-text.ts";
 
 export { SecretMissing } from "./secret-missing.ts";
 
 /**
  * Where secrets are read by reference, so that no table and no message holds one:
  * - `env:NAME`, an environment variable;
- * - `file:NAME`, a file of the secrets folder. Cloud Run mounts versions of Secret Manager as such files;
+ * - `file:NAME`, a file of the secrets folder or, as `file:FOLDER/NAME`, below it: Cloud Run mounts a version of Secret
+ *   Manager as a file in a folder that nothing else is mounted in, so each secret has one of its own;
  * - `projects/PROJECT/secrets/NAME/versions/VERSION`, a version of Secret Manager by its number, its alias or `latest`.
  */
 export interface SecretSource {
@@ -49,7 +52,6 @@ const RETRY_MS = 30_000;
 const STALE_MS_MAX = 60 * 60_000;
 const FORGET_EVERY_MS = 10_000;
 const ENTRIES_MAX = 10_000;
-const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/;
 
 interface Entry {
   value: Promise<string>;
@@ -57,22 +59,32 @@ interface Entry {
   readAt: number;
   triedAt: number;
   until: number;
+  /** It could not be read again: the value is that of an earlier time. */
+  isFailing: boolean;
 }
 
 /**
- * Each secret is read once in five minutes, however many ask. When reading again fails, the last value goes on for an hour;
- * one that is gone stops working at once, for that is how a secret is taken back.
+ * Each secret is read once in five minutes, however many ask. When reading again fails, the last value goes on for an hour,
+ * and nobody waits for the next tries; one that is gone stops working at once, for that is how a secret is taken back.
  */
 export function createSecretSource(options: SecretSourceOptions): SecretSource {
   const entries = new Map<string, Entry>();
   const manager = createSecretManager({ apiUrl: options.secretManagerUrl });
 
   async function fetchSecret(reference: string): Promise<string> {
-    const value = reference.startsWith("projects/")
-      ? await manager.access(reference)
-      : await readReference(reference, options);
-    if (value === "") throw new SecretMissing(reference);
+    const value = await readPlace(reference);
+    if (value === "" || value === undefined) throw new SecretMissing(reference);
     return value;
+  }
+
+  /** What is there; undefined where nothing is. */
+  async function readPlace(reference: string): Promise<string | undefined> {
+    const place = reference.slice(reference.indexOf(":") + 1);
+    const kind = kindOfReference(reference);
+    if (kind === "variable") return options.env[place];
+    if (kind === "version") return manager.access(reference);
+    if (kind === null || options.directory === undefined) return undefined;
+    return readText(join(options.directory, place));
   }
 
   async function refresh(reference: string, entry: Entry, stale: Entry | undefined): Promise<string> {
@@ -83,7 +95,8 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
       if (isGone || stale === undefined || options.now() - stale.readAt >= STALE_MS_MAX) {
         if (entries.get(reference) === entry) entries.delete(reference);
         if (stale !== undefined) {
-          options.log("ERROR", "a secret is gone; what needs it has stopped", {
+          const why = isGone ? "is gone" : "could not be read for an hour";
+          options.log("ERROR", `a secret ${why}; what needs it has stopped`, {
             reference,
             ...describeError(error),
           });
@@ -92,6 +105,7 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
       }
       entry.readAt = stale.readAt;
       entry.until = options.now() + RETRY_MS;
+      entry.isFailing = true;
       options.log("ERROR", "a secret could not be read again; its last value goes on", {
         reference,
         ...describeError(error),
@@ -100,48 +114,60 @@ export function createSecretSource(options: SecretSourceOptions): SecretSource {
     }
   }
 
+  /** Puts what is being read in place of a value that goes on meanwhile. Failures are logged where it is read. */
+  async function replace(reference: string, known: Entry, entry: Entry): Promise<void> {
+    const isRead = await entry.value.then(
+      () => true,
+      () => false,
+    );
+    if (entries.get(reference) !== known) return;
+    if (isRead) setBounded(entries, reference, entry, ENTRIES_MAX);
+    else entries.delete(reference);
+  }
+
   return {
     read(reference) {
       const known = entries.get(reference);
       const now = options.now();
       if (known !== undefined && known.until > now) return known.value;
-      const entry: Entry = { value: Promise.resolve(""), readAt: now, triedAt: now, until: now + TTL_MS };
+      const entry: Entry = {
+        value: Promise.resolve(""),
+        readAt: now,
+        triedAt: now,
+        until: now + TTL_MS,
+        isFailing: false,
+      };
       entry.value = refresh(reference, entry, known);
+      if (known?.isFailing === true && now - known.readAt < STALE_MS_MAX) {
+        known.until = now + RETRY_MS;
+        known.triedAt = now;
+        void replace(reference, known, entry);
+        return known.value;
+      }
       setBounded(entries, reference, entry, ENTRIES_MAX);
       return entry.value;
     },
     forget(reference) {
       const known = entries.get(reference);
-      if (known !== undefined && options.now() - known.triedAt >= FORGET_EVERY_MS) known.until = 0;
+      if (known === undefined || options.now() - known.triedAt < FORGET_EVERY_MS) return;
+      known.until = 0;
+      // Who asks next wants another value, and waits for it.
+      known.isFailing = false;
     },
   };
 }
 
-async function readReference(reference: string, options: SecretSourceOptions): Promise<string> {
-  const [scheme, name = ""] = splitOnce(reference);
-  if (scheme === "env") {
-    const value = options.env[name];
-    if (value === undefined) throw new SecretMissing(reference);
-    return value;
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return secretText(await readFile(path));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
-  if (scheme === "file" && options.directory !== undefined && FILE_NAME.test(name)) {
-    try {
-      return (await readFile(join(options.directory, name), "utf8")).replace(/\r?\n$/, "");
-    } catch (cause) {
-      if (isMissing(cause)) throw new SecretMissing(reference, { cause });
-      throw cause;
-    }
-  }
-  throw new SecretMissing(reference);
 }
 
 const MISSING_CODES = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR"]);
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && MISSING_CODES.has(error.code);
-}
-
-function splitOnce(reference: string): [string, string | undefined] {
-  const colon = reference.indexOf(":");
-  return colon === -1 ? [reference, undefined] : [reference.slice(0, colon), reference.slice(colon + 1)];
 }

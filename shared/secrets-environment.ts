@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { httpUrl } from "./config.ts";
+import { kindOfReference } from "./secret-reference.ts";
 
 /** Where references to secrets are looked up. */
 export const SECRETS_ENVIRONMENT = {
@@ -13,8 +14,13 @@ interface SecretsEnvironment {
   NETRA_SECRET_MANAGER_URL?: string | undefined;
 }
 
+function isPasswordReference(reference: string): boolean {
+  const kind = kindOfReference(reference);
+  return kind === "file" || kind === "version";
+}
+
 /** A reference to a password. An `env:` one would be no better than a password in the address itself. */
-export const passwordReference = z.string().regex(/^(file:|projects\/)/, {
+export const passwordReference = z.string().refine(isPasswordReference, {
   error: "must be file:NAME or projects/PROJECT/secrets/NAME/versions/VERSION, never the password itself",
 });
 

@@ -10,9 +10,10 @@ export interface Trace {
   isSampled: boolean;
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** All zeros stand for none. */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 /** `TRACE/SPAN;o=1`, where the span is a decimal number. */
-const CLOUD_TRACE = /^([0-9a-f]{32})(?:\/(\d{1,20}))?(?:;o=(\d))?$/;
+const CLOUD_TRACE = /^(?!0{32})([0-9a-f]{32})(?:\/(\d{1,20}))?(?:;o=(\d))?$/;
 const EXECUTION_ID = /^[\w-]{1,64}$/;
 
 /** The trace of `traceparent` (W3C), else of the platform's older header; null where neither is there. */
@@ -52,8 +53,8 @@ export function traceFields(
   };
 }
 
-/** A span as 16 hexadecimal digits; what does not fit 64 bits is none. */
+/** A span as 16 hexadecimal digits; zero is none, nor is what does not fit 64 bits. */
 function hexOf(decimal: string): string | null {
   const span = BigInt(decimal);
-  return span < 2n ** 64n ? span.toString(16).padStart(16, "0") : null;
+  return span > 0n && span < 2n ** 64n ? span.toString(16).padStart(16, "0") : null;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Span, Tracer } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import type { z } from "zod";
@@ -23,7 +24,7 @@ interface SpanOptions {
 export interface Tracing {
   /** Runs work as a span, which ends when it does; the work gets the span's `traceparent` to hand on. */
   inSpan: <T>(options: SpanOptions, work: (traceparent: string | undefined) => Promise<T>) => Promise<T>;
-  /** Sends what has not been sent. */
+  /** Sends what has not been sent, if the receiver takes it soon. */
   close: () => Promise<void>;
 }
 
@@ -34,6 +35,8 @@ interface Sdk {
 }
 
 const COMPLAIN_EVERY_MS = 60_000;
+/** The platform gives ten seconds from the signal to the end, and requests and stores come first. */
+const CLOSE_MS = 2_000;
 const BATCHES = {
   maxQueueSize: 2_048,
   maxExportBatchSize: 512,
@@ -84,11 +87,8 @@ export function createTracing(options: {
       }
     },
     async close() {
-      try {
-        await (await loading)?.provider.shutdown();
-      } catch (error) {
-        complain(error);
-      }
+      const sent = loading.then((sdk) => sdk?.provider.shutdown()).catch(complain);
+      await Promise.race([sent, sleep(CLOSE_MS, undefined, { ref: false })]);
     },
   };
 }

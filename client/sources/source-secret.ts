@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { SOURCE_CONFIGS } from "../../shared/event-source-config.ts";
 import type { SourceKind } from "../../shared/event-source.ts";
+import { kindOfReference } from "../../shared/secret-reference.ts";
 import { readSigningKey, secretFormatOf } from "../../shared/signing-secret.ts";
 import type { CommandIo } from "../command.ts";
 import type { ConnectionSource } from "../connection.ts";
@@ -20,14 +21,12 @@ export interface NewSecret {
 }
 
 const HOW_TO_REFER =
-  "--secret-ref file:NAME for a file of NETRA_SECRETS_DIR of the webhooks function (on Cloud Run a version of Secret " +
-  "Manager mounted there), --secret-ref projects/PROJECT/secrets/NAME/versions/VERSION for one it reads from there itself, " +
+  "--secret-ref file:NAME for a file of NETRA_SECRETS_DIR of the webhooks function (on Cloud Run file:FOLDER/NAME, where a " +
+  "version of Secret Manager is mounted), --secret-ref projects/PROJECT/secrets/NAME/versions/VERSION for one it reads from there itself, " +
   "or --secret-ref env:NAME for a variable of its environment (gcloud run deploy --set-secrets)";
-const REFERENCE =
-  /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,199}|file:[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}|projects\/[a-z0-9.:-]{1,63}\/secrets\/[\w-]{1,255}\/versions\/[\w-]{1,63})$/;
 
 export function checkReference(option: string, reference: string): string {
-  if (REFERENCE.test(reference)) return reference;
+  if (kindOfReference(reference) !== null) return reference;
   const name = /^(?:env|file|projects\/)/.test(reference) ? ` "${reference}"` : "";
   // What does not look like a reference may be the secret itself.
   throw new UsageError(

@@ -24,7 +24,8 @@ export function takeSigningSecret(source: ConnectionSource, secretRef: string | 
     throw new UsageError(
       "deliveries are signed, and only a local server's secrets are made here: make one, whsec_ and base64 of 32 random " +
         "bytes, put it where the events function reads secrets, and give --secret-ref file:NAME for a file of its " +
-        "NETRA_SECRETS_DIR (on Cloud Run a version of Secret Manager mounted there) or --secret-ref env:NAME",
+        "NETRA_SECRETS_DIR (on Cloud Run file:FOLDER/NAME, where a version of Secret Manager is mounted), a version of " +
+        "Secret Manager itself, or --secret-ref env:NAME",
     );
   }
   const shown = `whsec_${randomBytes(32).toString("base64")}`;

@@ -6,5 +6,5 @@ import { createHandler } from "./handler.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 
 const context = createContext(readConfig(process.env));
-installRuntime({ maxBodyBytes: BODY_BYTES_MAX, onStop: context.close });
+installRuntime(context, { maxBodyBytes: BODY_BYTES_MAX });
 http("events", createHandler(context));

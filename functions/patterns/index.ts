@@ -5,5 +5,5 @@ import { createContext } from "./context.ts";
 import { BODY_BYTES_MAX, createHandler } from "./handler.ts";
 
 const context = createContext(readConfig(process.env));
-installRuntime({ maxBodyBytes: BODY_BYTES_MAX, onStop: context.close });
+installRuntime(context, { maxBodyBytes: BODY_BYTES_MAX });
 http("patterns", createHandler(context));

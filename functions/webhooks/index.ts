@@ -7,10 +7,9 @@ import { createHandler } from "./handler.ts";
 import { BODY_BYTES_MAX, LARGE_BODY_MS } from "./limits.ts";
 
 const context = createContext(readConfig(process.env));
-installRuntime({
+installRuntime(context, {
   maxBodyBytes: BODY_BYTES_MAX,
   admit: createAdmission(context),
   largeBodyMs: LARGE_BODY_MS,
-  onStop: context.close,
 });
 http("webhooks", createHandler(context));

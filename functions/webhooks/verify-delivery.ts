@@ -69,9 +69,11 @@ async function readKeys(
   secrets: readonly SourceSecret[],
 ): Promise<KnownKeys> {
   const known: KnownKeys = { keys: [], ids: [], texts: [], isIncomplete: secrets.length === 0 };
-  for (const { id, reference, not_after: notAfter } of secrets) {
-    if (notAfter !== null && notAfter <= context.now()) continue;
-    const text = await readSecret(context, reference);
+  const holding = secrets.filter(({ not_after: notAfter }) => notAfter === null || notAfter > context.now());
+  // At once: each may take as long as the sender waits for all of them.
+  const texts = await Promise.all(holding.map(({ reference }) => readSecret(context, reference)));
+  for (const [index, { id, reference }] of holding.entries()) {
+    const text = texts[index] ?? null;
     const key = text === null ? null : keyOf(context, scheme, text);
     if (text !== null && key === null && context.complaints.take(reference) === 0)
       context.log("ERROR", "a secret is not of the form this source needs", { reference });

@@ -226,8 +226,8 @@ describe("netra sources create", () => {
     expect(refused.err).toMatch(/--secret-ref file:NAME.*Secret Manager.*env:NAME/);
     expect((await remote.run([...argv, "--secret-stdin"], { stdin: "x" })).code).toBe(2);
 
-    const { source } = await remote.json<Created>([...argv, "--secret-ref", "env:GITHUB_HOOK"]);
-    expect(source).toMatchObject({ secret: null, secret_reference: "env:GITHUB_HOOK" });
+    const { source } = await remote.json<Created>([...argv, "--secret-ref", "file:github/latest"]);
+    expect(source).toMatchObject({ secret: null, secret_reference: "file:github/latest" });
     expect(source.address).toBe(`https://hooks.example.com/github/${source.endpoint_id}`);
   });
 
@@ -237,6 +237,7 @@ describe("netra sources create", () => {
     [["--kind", "github"], /--name must be given/],
     [["--kind", "github", "--name", "a", "b"], /too many arguments: b/],
     [["--kind", "github", "--name", "a", "--secret-ref", "hunter2"], /must be env:NAME or file:NAME/],
+    [["--kind", "github", "--name", "a", "--secret-ref", "file:a/../b"], /must be env:NAME or file:NAME/],
     [
       ["--kind", "github", "--name", "a", "--secret-ref", "env:A", "--secret-stdin"],
       /--secret-ref or --secret-stdin/,

@@ -13,12 +13,14 @@ type SecretManagerFault = number | "hang" | "damage";
 export interface SecretManagerServer {
   url: string;
   /** Adds a version and returns its number. */
-  add: (secret: string, value: string) => number;
+  add: (secret: string, value: string | Uint8Array) => number;
   setState: (secret: string, version: number, state: Version["state"]) => void;
   setAlias: (secret: string, alias: string, version: number) => void;
   remove: (secret: string) => void;
   /** What happens to every request from now on; null for nothing. */
   setFault: (fault: SecretManagerFault | null) => void;
+  /** From now on the tokens that were used do not hold any more. */
+  revokeTokens: () => void;
   /** The names that were asked for, in their order. */
   requests: string[];
   close: () => Promise<void>;
@@ -41,6 +43,8 @@ export async function startSecretManager(options: {
 }): Promise<SecretManagerServer> {
   const secrets = new Map<string, { versions: Version[]; aliases: Map<string, number> }>();
   const requests: string[] = [];
+  const used = new Set<string>();
+  const revoked = new Set<string>();
   let fault: SecretManagerFault | null = null;
 
   function access(url: string, authorization: string): { status: number; body: unknown } {
@@ -48,7 +52,9 @@ export async function startSecretManager(options: {
       PATH.exec(decodeURIComponent(url.split("?")[0] ?? "")) ?? [];
     requests.push(`${name}/${wanted}`);
     if (typeof fault === "number") return refusal(fault);
-    if (options.accountOf(authorization.replace(/^Bearer /, "")) === null) return refusal(401);
+    const token = authorization.replace(/^Bearer /, "");
+    if (options.accountOf(token) === null || revoked.has(token)) return refusal(401);
+    used.add(token);
     if (project !== options.projectId) return refusal(403);
     const secret = secrets.get(name);
     const number =
@@ -95,6 +101,9 @@ export async function startSecretManager(options: {
     remove: (secret) => void secrets.delete(secret),
     setFault(next) {
       fault = next;
+    },
+    revokeTokens() {
+      for (const token of used) revoked.add(token);
     },
     requests,
     close: () => closeServer(server),

@@ -1,7 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createServer } from "node:http";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { crc32c } from "../../shared/crc32c.ts";
 import { createSecretSource, SecretMissing, type SecretSource } from "../../shared/secret-source.ts";
-import { type MetadataServer, startMetadataServer } from "../helpers/google-metadata.ts";
+import {
+  closeServer,
+  listenOn,
+  type MetadataServer,
+  startMetadataServer,
+} from "../helpers/google-metadata.ts";
 import { type SecretManagerServer, startSecretManager } from "../helpers/secret-manager-server.ts";
 
 const PROJECT = "netra-test";
@@ -107,6 +113,107 @@ describe("Secret Manager through Google's client", () => {
       expect(await secrets.read(PASSWORD)).toBe("first");
     },
   );
+
+  it("has nobody wait through an outage: the next tries are made beside what goes on", async () => {
+    server.add("password", "first");
+    await secrets.read(PASSWORD);
+    server.setFault("hang");
+    now += 6 * 60_000;
+    expect(await secrets.read(PASSWORD)).toBe("first");
+    const tries = server.requests.length;
+    now += 31_000;
+    const reads = Array.from({ length: 50 }, () => secrets.read(PASSWORD));
+    expect(new Set(await Promise.all(reads))).toEqual(new Set(["first"]));
+    // They were answered before Secret Manager was.
+    expect(server.requests).toHaveLength(tries);
+    server.setFault(null);
+    server.add("password", "second");
+    await vi.waitFor(
+      async () => {
+        now += 31_000;
+        expect(await secrets.read(PASSWORD)).toBe("second");
+      },
+      { timeout: 10_000, interval: 200 },
+    );
+  });
+
+  it("ends with a secret that turns out to be gone once an outage is over", async () => {
+    server.add("password", "first");
+    await secrets.read(PASSWORD);
+    server.setFault(503);
+    now += 6 * 60_000;
+    expect(await secrets.read(PASSWORD)).toBe("first");
+    server.setFault(null);
+    server.setState("password", 1, "DESTROYED");
+    now += 31_000;
+    await vi.waitFor(() => expect(secrets.read(PASSWORD)).rejects.toBeInstanceOf(SecretMissing), {
+      timeout: 10_000,
+    });
+    await expect(secrets.read(PASSWORD)).rejects.toBeInstanceOf(SecretMissing);
+  });
+
+  it("waits for another value where the one that goes on through an outage did not work", async () => {
+    server.add("password", "first");
+    await secrets.read(PASSWORD);
+    server.setFault(503);
+    now += 6 * 60_000;
+    await secrets.read(PASSWORD);
+    server.setFault(null);
+    server.add("password", "second");
+    now += 10_000;
+    secrets.forget(PASSWORD);
+    expect(await secrets.read(PASSWORD)).toBe("second");
+  });
+
+  it("is away for all who ask at once after two tries", async () => {
+    server.add("password", "first");
+    server.setFault(503);
+    const reads = await Promise.allSettled(Array.from({ length: 1_000 }, () => secrets.read(PASSWORD)));
+    expect(new Set(reads.map(({ status }) => status))).toEqual(new Set(["rejected"]));
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ["in time", null, /does not answer in time/],
+    ["at all", 404, /Could not refresh access token/],
+    ["it understands", 400, /Could not refresh access token/],
+  ])("is away, not gone, when the platform gives no token %s", async (_how, status, said) => {
+    server.add("password", "first");
+    const platform = createServer((_request, response) => {
+      if (status !== null) response.writeHead(status, { "metadata-flavor": "Google" }).end();
+    });
+    const { port } = await listenOn(platform, "127.0.0.1", 0);
+    onTestFinished(async () => {
+      vi.stubEnv("GCE_METADATA_HOST", metadata.env["GCE_METADATA_HOST"]);
+      await closeServer(platform);
+    });
+    vi.stubEnv("GCE_METADATA_HOST", `127.0.0.1:${port}`);
+    const failure: unknown = await secrets.read(PASSWORD).catch((error: unknown) => error);
+    expect(failure).not.toBeInstanceOf(SecretMissing);
+    expect(failure).toMatchObject({ message: expect.stringMatching(said) as unknown });
+  });
+
+  it("gets a new token when the one it has does not hold any more", async () => {
+    server.add("password", "first");
+    await secrets.read(PASSWORD);
+    const given = metadata.tokensGiven();
+    server.revokeTokens();
+    server.add("password", "second");
+    now += 6 * 60_000;
+    expect(await secrets.read(PASSWORD)).toBe("second");
+    expect(metadata.tokensGiven()).toBe(given + 1);
+    expect(logged).toEqual([]);
+  });
+
+  it("reads a large secret whole, and refuses one that is no text", async () => {
+    const large = "é".repeat(32 * 1024);
+    server.add("large", large);
+    expect(await secrets.read(`projects/${PROJECT}/secrets/large/versions/1`)).toBe(large);
+    server.add("bytes", Buffer.from([0xff, 0x41, 0x80]));
+    await expect(secrets.read(`projects/${PROJECT}/secrets/bytes/versions/1`)).rejects.toMatchObject({
+      code: "ERR_ENCODING_INVALID_ENCODED_DATA",
+    });
+  });
 
   it("gives no damaged secret out at all", async () => {
     server.add("password", "first");

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -99,12 +99,22 @@ describe("secret source", () => {
   it("has no secret for an empty or unknown reference, nor for one outside of its folder", async () => {
     env["EMPTY"] = "";
     await writeFile(join(directory, "empty"), "\n");
+    await writeFile(join(directory, "hook"), "reached");
+    await mkdir(join(directory, "mounted"));
+    await writeFile(join(directory, "mounted", ".hidden"), "reached");
     const references = [
       "env:NONE",
       "env:EMPTY",
       "file:none",
       "file:empty",
       "file:../hook",
+      "file:mounted/../hook",
+      "file:mounted/./hook",
+      "file:mounted//hook",
+      "file:mounted/",
+      "file:mounted",
+      "file:mounted/.hidden",
+      `file:${"a/".repeat(100)}b`,
       "file:/etc/hostname",
       "ONE",
       "",
@@ -114,10 +124,29 @@ describe("secret source", () => {
     }
   });
 
+  it("gives no file out that is no text", async () => {
+    await writeFile(join(directory, "bytes"), Buffer.from([0xff, 0x41, 0x80]));
+    await expect(secrets.read("file:bytes")).rejects.toMatchObject({
+      code: "ERR_ENCODING_INVALID_ENCODED_DATA",
+    });
+  });
+
   it("asks again for a secret that was missing", async () => {
     await expect(secrets.read("env:LATE")).rejects.toBeInstanceOf(SecretMissing);
     env["LATE"] = "now here";
     expect(await secrets.read("env:LATE")).toBe("now here");
+  });
+
+  it("reads several that are each mounted in a folder of its own, as the platform does", async () => {
+    for (const name of ["github", "linear"]) {
+      const versions = join(directory, name, "..2026_11_21");
+      await mkdir(versions, { recursive: true });
+      await writeFile(join(versions, "latest"), `of ${name}`);
+      await symlink("..2026_11_21", join(directory, name, "..data"));
+      await symlink(join("..data", "latest"), join(directory, name, "latest"));
+    }
+    expect(await secrets.read("file:github/latest")).toBe("of github");
+    expect(await secrets.read("file:linear/latest")).toBe("of linear");
   });
 
   it("follows the links by which a platform swaps mounted secrets", async () => {

@@ -34,6 +34,10 @@ describe("fields of a trace", () => {
   it.each([
     ["nothing", {}],
     ["an unknown version", { traceparent: `01-${TRACE}-${SPAN}-01` }],
+    ["a trace of zeros", { traceparent: `00-${"0".repeat(32)}-${SPAN}-01` }],
+    ["a span of zeros", { traceparent: `00-${TRACE}-${"0".repeat(16)}-01` }],
+    ["zeros in the older header", { "x-cloud-trace-context": `${"0".repeat(32)}/1;o=1` }],
+    ["two of it", { traceparent: `00-${TRACE}-${SPAN}-01, 00-${TRACE}-${SPAN}-01` }],
     ["capital letters", { traceparent: `00-${TRACE.toUpperCase()}-${SPAN}-01` }],
     ["a trace with a line break in it", { "x-cloud-trace-context": `${TRACE}/1\n;o=1` }],
     ["an execution that is no name", { "function-execution-id": "a b" }],
@@ -41,11 +45,8 @@ describe("fields of a trace", () => {
     expect(traceFields({ headers }, "p")).toEqual({});
   });
 
-  it("leave out a span that does not fit 64 bits", () => {
-    const fields = traceFields(
-      { headers: { "x-cloud-trace-context": `${TRACE}/99999999999999999999` } },
-      "p",
-    );
+  it.each(["99999999999999999999", "0"])("leave out a span that is none: %s", (span) => {
+    const fields = traceFields({ headers: { "x-cloud-trace-context": `${TRACE}/${span}` } }, "p");
     expect(fields).not.toHaveProperty("logging.googleapis.com/spanId");
     expect(fields).toHaveProperty("logging.googleapis.com/trace");
   });
