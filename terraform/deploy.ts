@@ -115,15 +115,16 @@ async function openWorld({ environment }: Options): Promise<{ world: World; clos
     env: process.env,
     nodeVersion: process.versions.node,
     scratch,
-    settings: await readSettings(environment),
+    settings: await readOrNull(environment, "terraform.tfvars"),
+    hasProviderLock: (await readOrNull(environment, ".terraform.lock.hcl")) !== null,
     isDry: false,
   };
   return { world, close: () => rm(scratch, { recursive: true, force: true }) };
 }
 
-async function readSettings(environment: string): Promise<string | null> {
+async function readOrNull(environment: string, name: string): Promise<string | null> {
   try {
-    return await readFile(join(import.meta.dirname, "environments", environment, "terraform.tfvars"), "utf8");
+    return await readFile(join(import.meta.dirname, "environments", environment, name), "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;

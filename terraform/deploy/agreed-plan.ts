@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import type { Options } from "./options.ts";
-import { type Change, findLosses, findUnagreed, readChanges, summarizeChanges } from "./plan-changes.ts";
+import {
+  type Change,
+  findLosses,
+  findUnagreed,
+  readChanges,
+  summarizeChanges,
+  writesOwnerPassword,
+} from "./plan-changes.ts";
 import {
   applyCommand,
   CHANGES,
@@ -10,6 +17,15 @@ import {
   showCommand,
 } from "./terraform-commands.ts";
 import { DeployError, must, stopIfAsked, type World } from "./world.ts";
+
+/** Says at once that nobody could agree, instead of after minutes of building. Throws DeployError. */
+export function checkAgreement({ yes }: Options, { confirm, isDry }: World): void {
+  if (yes || isDry || confirm !== null) return;
+  throw new DeployError("Nothing was changed: nobody can be asked here.", {
+    exitCode: 2,
+    steps: ["add --yes, or run it at a terminal"],
+  });
+}
 
 /** Shows the plan and asks; what was agreed to, or null where there is nothing to change. */
 export async function planAndAgree(options: Options, world: World, image: string): Promise<Change[] | null> {
@@ -27,20 +43,23 @@ export async function planAndAgree(options: Options, world: World, image: string
 export async function agree(options: Options, world: World, file: string): Promise<Change[]> {
   await must(world, showCommand(options, file));
   const changes = readChanges((await must(world, readPlanCommand(options, file))).stdout);
+  if (writesOwnerPassword(changes) && (world.env["TF_VAR_owner_password"] ?? "") === "") {
+    throw new DeployError(
+      "Nothing was changed: the password of netra_owner would be written, and there is none.",
+      {
+        steps: ["export TF_VAR_owner_password with the new one, or put owner_password_version back"],
+      },
+    );
+  }
   const losses = findLosses(changes);
   world.tell(`  ${summarizeChanges(changes)}\n`);
   if (losses.length > 0) world.tell(`  THIS DELETES DATA: ${losses.join(", ")}\n`);
   if (world.isDry || (options.yes && losses.length === 0)) return changes;
   if (world.confirm === null) {
-    throw new DeployError(
-      losses.length > 0
-        ? "Nothing was changed: data would be deleted, and nobody can be asked here."
-        : "Nothing was changed: nobody can be asked here.",
-      {
-        exitCode: 2,
-        steps: [losses.length > 0 ? "run it at a terminal" : "add --yes, or run it at a terminal"],
-      },
-    );
+    throw new DeployError("Nothing was changed: data would be deleted, and nobody can be asked here.", {
+      exitCode: 2,
+      steps: ["run it at a terminal"],
+    });
   }
   const answer = await world.confirm(`Change this in ${options.project} (${options.environment})? (yes/no) `);
   stopIfAsked(world);

@@ -58,7 +58,7 @@ function git(title: string, args: readonly string[]): Command {
   return { title, program: "git", args, timeoutMs: MINUTE_MS, isLocal: true };
 }
 
-/** A tag is never pushed twice (the registry refuses it), so what no commit names is named by the time. */
+/** A tag is never pushed twice, since what it names is taken as it is; so what no commit names is named by the time. */
 function tagOf({ commit, hasChanges }: Sources, now: Date): string {
   if (commit !== null && !hasChanges) return commit;
   const time = now

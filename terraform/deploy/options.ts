@@ -69,7 +69,7 @@ export function readOptions(args: readonly string[]): Options | FirstKey | null 
     values["state-bucket"] === undefined || /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/.test(values["state-bucket"])
       ? ""
       : "--state-bucket takes the name of a bucket, without gs://",
-    values.image === undefined || /^[^\s@-][^\s@]*@sha256:[0-9a-f]{64}$/.test(values.image)
+    values.image === undefined || /^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$/.test(values.image)
       ? ""
       : "--image takes an image by its digest, NAME@sha256:…; a tag can mean another image tomorrow",
     values.first === true && values["dry-run"] !== true ? "--first belongs to --dry-run" : "",

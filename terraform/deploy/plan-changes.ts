@@ -41,6 +41,16 @@ export function findLosses(changes: readonly Change[]): string[] {
     .map(({ address }) => address);
 }
 
+const OWNER_PASSWORD = /\.google_(sql_user|secret_manager_secret_version)\.owner$/;
+
+/** Whether the password of the database's owner would be written: with none at hand, one that nobody knows. */
+export function writesOwnerPassword(changes: readonly Change[]): boolean {
+  return changes.some(
+    ({ address, actions }) =>
+      OWNER_PASSWORD.test(address) && (actions.includes("create") || actions.includes("update")),
+  );
+}
+
 /** Addresses of what a later plan changes in a way that nobody agreed to. */
 export function findUnagreed(later: readonly Change[], agreed: readonly Change[]): string[] {
   const known = new Map(agreed.map(({ address, actions }) => [address, actions.join()]));

@@ -40,7 +40,7 @@ export async function checkDeployer(options: Options, world: World): Promise<Dep
       step: "install it: https://cloud.google.com/sdk/docs/install",
     });
   }
-  const settings = checkSettings(options, world);
+  const settings = [...checkSettings(options, world), ...checkProviderLock(options, world)];
   if (gcloud.code === null && !world.isDry) throw refusal([...tools, ...settings]);
   const account = await look(world, accountCommand());
   const token = await look(world, accessTokenCommand());
@@ -68,7 +68,7 @@ export async function checkFoundation(options: Options, world: World, { token }:
   if (password.length < OWNER_PASSWORD_CHARS_MIN) {
     faults.push({
       fault: `the database's owner has no password yet (at least ${OWNER_PASSWORD_CHARS_MIN} characters)`,
-      step: "export TF_VAR_owner_password=$(openssl rand -base64 32), and keep it for the secret admin-database-url",
+      step: "export TF_VAR_owner_password=$(openssl rand -base64 32), and keep it safe: people log in to the database with it",
     });
   }
   settle(world, faults);
@@ -105,17 +105,44 @@ async function checkProject(options: Options, world: World, { token }: Deployer)
   return [...rights, ...state];
 }
 
-function checkSettings({ project, environment }: Options, world: World): Fault[] {
+function checkSettings({ project, environment, region }: Options, world: World): Fault[] {
   const path = `terraform/environments/${environment}/terraform.tfvars`;
   if (world.settings === null) {
     return [{ fault: `${path} is not there`, step: `cp ${path}.example ${path}, and fill it in` }];
   }
-  const named = /^\s*project_id\s*=\s*"([^"]*)"/m.exec(world.settings)?.[1];
-  if (named === undefined || named === project) return [];
+  const named = (name: string): string | undefined =>
+    new RegExp(`^\\s*${name}\\s*=\\s*"([^"]*)"`, "m").exec(world.settings ?? "")?.[1];
+  const [projectThere = project, regionThere] = [named("project_id"), named("region")];
+  const faults: Fault[] = [];
+  if (projectThere !== project) {
+    faults.push({
+      fault: `${path} is about the project ${projectThere}, and you named ${project}`,
+      step: `name --project ${projectThere}, or correct the file`,
+    });
+  }
+  if (region !== null && regionThere !== undefined && regionThere !== region) {
+    faults.push({
+      fault: `${path} is about the region ${regionThere}, and you named ${region}`,
+      step: "leave --region out, or correct the file; everything stays in one region",
+    });
+  }
+  if (named("image") !== undefined) {
+    faults.push({
+      fault: `${path} names an image, which would run before anything is migrated`,
+      step: "remove that line; another image than this commit's is named with --image",
+    });
+  }
+  return faults;
+}
+
+/** Where nobody looks on, no providers are taken that nobody has agreed to. */
+function checkProviderLock({ environment }: Options, { confirm, hasProviderLock, isDry }: World): Fault[] {
+  if (hasProviderLock || isDry || confirm !== null) return [];
+  const path = `terraform/environments/${environment}/.terraform.lock.hcl`;
   return [
     {
-      fault: `${path} is about the project ${named}, and you named ${project}`,
-      step: `name --project ${named}, or correct the file`,
+      fault: `${path} is not there, so that each deployment could take other providers`,
+      step: "deploy once at a terminal, which writes it, and commit it",
     },
   ];
 }

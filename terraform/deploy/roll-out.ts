@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { agree, type Agreed, applyAgreed, planAndAgree } from "./agreed-plan.ts";
+import { agree, type Agreed, applyAgreed, checkAgreement, planAndAgree } from "./agreed-plan.ts";
 import { migrateCommand, migrateJobOf, secretVersionCommand } from "./gcloud-commands.ts";
 import { provideImage } from "./image.ts";
 import type { Options } from "./options.ts";
@@ -25,7 +25,12 @@ export interface Progress {
   before: string | null;
 }
 
-const SECRETS_NEEDED = ["clickhouse-password", "admin-database-url", "admin-clickhouse-url"] as const;
+/** Filled by a person; Terraform fills the one with the owner's password. */
+const SECRETS_NEEDED = [
+  "admin-clickhouse-url",
+  "clickhouse-password",
+  "clickhouse-retention-password",
+] as const;
 
 /**
  * Deploys. The order keeps the old version serving on a schema it knows: the job gets the new image and migrates, which only
@@ -33,10 +38,12 @@ const SECRETS_NEEDED = ["clickhouse-password", "admin-database-url", "admin-clic
  * apply; then they are tried, and put back when they fail. Throws DeployError or Interrupted.
  */
 export async function rollOut(options: Options, world: World, progress: Progress): Promise<void> {
+  checkAgreement(options, world);
   world.heading("Tools, login and rights");
   const deployer = await checkDeployer(options, world);
   world.heading("What is there");
-  await must(world, initCommand(options));
+  await must(world, initCommand(options, world.hasProviderLock));
+  if (!world.hasProviderLock) tellOfLock(options, world);
   const standing =
     (await readStanding(options, world, { dryIsEmpty: options.isFirst })) ??
     (await found(options, world, deployer));
@@ -47,11 +54,17 @@ export async function rollOut(options: Options, world: World, progress: Progress
   progress.before = standing.images.find((other) => other !== image) ?? null;
   world.heading("What would change");
   const agreed = await planAndAgree(options, world, image);
-  if (agreed !== null && options.migrates) await migrate(options, world, standing, { image, agreed });
+  if (options.migrates) await migrate(options, world, standing, { image, agreed });
   const why = await switchAndTry(options, world, progress, { standing, image, agreed, deployer });
   if (why === null) return;
   progress.stage = "going back";
   await rollBack(options, world, { image, before: progress.before, why, account: deployer.account });
+}
+
+function tellOfLock({ environment }: Options, world: World): void {
+  world.tell(
+    `  Terraform chose its providers and wrote them to terraform/environments/${environment}/.terraform.lock.hcl:\n  commit it, so that every later deployment takes the same.\n`,
+  );
 }
 
 /** Everything but what runs: network, database, accounts, the places of secrets, and the registry the image goes to. */
@@ -77,9 +90,14 @@ async function checkStanding(
   deployer: Deployer,
 ): Promise<void> {
   const { project, environment, region } = options;
-  if (standing.registry.split("/")[1] !== project || (region !== null && standing.region !== region)) {
+  const [, projectThere, nameThere] = standing.registry.split("/");
+  if (
+    projectThere !== project ||
+    nameThere !== `netra-${environment}` ||
+    (region !== null && standing.region !== region)
+  ) {
     throw new DeployError(
-      `The state in gs://${options.stateBucket} is about ${standing.registry}, and you named ${project}${region === null ? "" : ` in ${region}`}.`,
+      `The state in gs://${options.stateBucket} is about ${standing.registry}, and you named ${environment} of ${project}${region === null ? "" : ` in ${region}`}.`,
       {
         steps: [`name the bucket of ${project}'s state with --state-bucket; everything stays in one region`],
       },
@@ -100,10 +118,9 @@ async function checkStanding(
 }
 
 const SECRET_FORMS = {
-  "clickhouse-password": "the password of the user in clickhouse.url",
-  "admin-database-url":
-    "postgres://netra_owner:PASSWORD@ADDRESS/netra?sslmode=no-verify, PASSWORD percent-encoded, ADDRESS from `terraform output database`",
-  "admin-clickhouse-url": "https://USER:PASSWORD@HOST:8443/netra_analytics",
+  "clickhouse-password": "the password of the user in clickhouse.url, as it is",
+  "clickhouse-retention-password": "the password of clickhouse.retention_user, as it is",
+  "admin-clickhouse-url": "https://USER:PASSWORD@HOST:8443/netra_analytics, PASSWORD percent-encoded",
 } as const satisfies Record<(typeof SECRETS_NEEDED)[number], string>;
 
 async function runLook(world: World, options: Options, secret: string) {
@@ -111,21 +128,21 @@ async function runLook(world: World, options: Options, secret: string) {
   return world.run(secretVersionCommand(options, secret));
 }
 
-/** Gives the job the new image and runs it, while the old version serves. */
+/**
+ * Gives the job the new image and runs it, while the old version serves. Where nothing is to change (null) it is run all the
+ * same: somebody may have deployed this image without migrating.
+ */
 async function migrate(
   options: Options,
   world: World,
   standing: Standing,
-  { image, agreed }: Agreed,
+  { image, agreed }: { image: string; agreed: Agreed["agreed"] | null },
 ): Promise<void> {
   world.heading("The schemas, while the version before serves");
-  await applyAgreed(options, world, {
-    name: "the migration job",
-    file: "job.tfplan",
-    target: MIGRATE_TARGET,
-    image,
-    agreed,
-  });
+  if (agreed !== null) {
+    const job = { name: "the migration job", file: "job.tfplan", target: MIGRATE_TARGET };
+    await applyAgreed(options, world, { ...job, image, agreed });
+  }
   try {
     await must(world, migrateCommand(options, standing, standing.logins));
   } catch (error) {

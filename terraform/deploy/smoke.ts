@@ -4,8 +4,11 @@ import { identityTokenCommand } from "./gcloud-commands.ts";
 import type { Standing } from "./standing.ts";
 import { type Question, type Reply, stopIfAsked, type World } from "./world.ts";
 
-/** A first instance has to start, and the rights of a new service take a while to hold. */
-const ATTEMPTS = 8;
+/**
+ * Pauses for all questions together: a first instance has to start and can take a minute or more to reach private addresses,
+ * and the rights of a new service take a while to hold. What does not come then does not come.
+ */
+const PAUSES = 36;
 const PAUSE_MS = 5_000;
 
 /** Has the form of an address that sources have, so that it is looked up. */
@@ -84,8 +87,9 @@ export function planChecks(uris: Standing["uris"], unknownKey: string): Check[] 
 /** Asks everything and returns what is not as it should be, a line each. */
 export async function trySmoke(world: World, standing: Standing, account: string): Promise<string[]> {
   const faults: string[] = [];
+  const patience = { pauses: PAUSES };
   for (const check of planChecks(standing.uris, createApiKey().key)) {
-    const fault = await tryUntilWell(world, check);
+    const fault = await tryUntilWell(world, check, patience);
     if (fault === null) world.tell(`  ${check.question.title}: well\n`);
     else faults.push(fault);
   }
@@ -93,18 +97,21 @@ export async function trySmoke(world: World, standing: Standing, account: string
   return fault === null ? faults : [...faults, fault];
 }
 
-async function tryUntilWell(world: World, check: Check): Promise<string | null> {
+async function tryUntilWell(
+  world: World,
+  check: Check,
+  patience: { pauses: number },
+): Promise<string | null> {
   const { question, statuses, type } = check;
   const [status = 0] = statuses;
   const dryAnswer = { status, type: type ?? "text/html", body: "{}" };
-  let fault: string | null = null;
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+  for (;;) {
     stopIfAsked(world);
-    fault = judge(check, await world.ask({ ...question, dryAnswer }));
-    if (fault === null) return null;
-    if (attempt < ATTEMPTS) await world.sleep(PAUSE_MS);
+    const fault = judge(check, await world.ask({ ...question, dryAnswer }));
+    if (fault === null || patience.pauses === 0) return fault;
+    patience.pauses -= 1;
+    await world.sleep(PAUSE_MS);
   }
-  return fault;
 }
 
 function judge({ question, statuses, type }: Check, reply: Reply): string | null {

@@ -70,14 +70,6 @@ function drySample({ project, region, environment }: Options, runs: boolean): st
     database: {
       value: { logins: Object.fromEntries(names.map((name) => [name, `${prefix}-${name}@${project}.iam`])) },
     },
-    secrets: {
-      value: Object.fromEntries(
-        ["clickhouse-password", "admin-database-url", "admin-clickhouse-url"].map((name) => [
-          name,
-          `${prefix}-${name}`,
-        ]),
-      ),
-    },
     functions: { value: runs ? Object.fromEntries(functions) : {} },
   });
 }

@@ -14,10 +14,17 @@ export const MIGRATE_TARGET = "module.netra.module.migrate";
 export const NO_CHANGES = 0;
 export const CHANGES = 2;
 
-export function initCommand(options: Options): Command {
+/** Without a lock file it takes the newest providers and writes one; with it, those and no others. */
+export function initCommand(options: Options, hasProviderLock: boolean): Command {
   return terraform(options, {
     title: "Terraform: get ready",
-    args: ["init", "-input=false", "-reconfigure", `-backend-config=bucket=${options.stateBucket}`],
+    args: [
+      "init",
+      "-input=false",
+      "-reconfigure",
+      ...(hasProviderLock ? ["-lockfile=readonly"] : []),
+      `-backend-config=bucket=${options.stateBucket}`,
+    ],
     timeoutMs: 10 * MINUTE_MS,
   });
 }

@@ -61,6 +61,8 @@ export interface World {
   scratch: string;
   /** What terraform.tfvars of the environment says, or null where there is none. */
   settings: string | null;
+  /** Whether the environment's .terraform.lock.hcl is there, which names the providers and their checksums. */
+  hasProviderLock: boolean;
   isDry: boolean;
 }
 

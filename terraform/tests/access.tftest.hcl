@@ -111,9 +111,8 @@ run "archive" {
     source = "../modules/archive"
   }
   variables {
-    name      = "acme-ledger-archive"
-    days_kept = 730
-    users     = { retention = "retention@acme-ledger.iam.gserviceaccount.com" }
+    name  = "acme-ledger-archive"
+    users = { retention = "retention@acme-ledger.iam.gserviceaccount.com" }
   }
 
   assert {
@@ -122,8 +121,8 @@ run "archive" {
   }
 
   assert {
-    condition     = [for rule in google_storage_bucket.this.lifecycle_rule : rule.condition[0].age if rule.action[0].type == "Delete" && rule.condition[0].age != null] == [730]
-    error_message = "Archives go after the days that were given, and not before."
+    condition     = jsonencode([for rule in google_storage_bucket.this.lifecycle_rule : [rule.condition[0].with_state, rule.condition[0].age, rule.condition[0].days_since_noncurrent_time] if rule.action[0].type == "Delete"]) == jsonencode([["ARCHIVED", null, 30]])
+    error_message = "No age deletes an archive that retention has on its record."
   }
 }
 
@@ -138,6 +137,11 @@ run "network" {
   assert {
     condition     = length(google_compute_firewall.rest.deny) == 1 && google_compute_firewall.rest.priority > google_compute_firewall.database.priority && google_compute_firewall.rest.direction == "EGRESS"
     error_message = "Inside the network functions reach the database and nothing else."
+  }
+
+  assert {
+    condition     = [for rule in google_compute_firewall.database.allow : rule.ports] == [tolist(["3307"])]
+    error_message = "The database is reached through a connector alone, which brings a certificate."
   }
 
   assert {

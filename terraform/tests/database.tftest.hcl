@@ -13,6 +13,7 @@ variables {
   certificates_required = false
   deletion_protection   = true
   owner_password        = "a-password-of-24-letters-or-more"
+  owner_password_secret = "projects/acme-ledger/secrets/netra-test-owner-password"
   accounts              = { ingest = "netra-test-ingest@acme-ledger.iam.gserviceaccount.com" }
   replica               = { tier = "db-custom-1-3840" }
 }
@@ -66,6 +67,46 @@ run "private_and_protected" {
     condition     = google_sql_user.owner.password == null && google_sql_user.owner.password_wo == null && google_sql_database_instance.this.root_password == null
     error_message = "A password stands in the state."
   }
+
+  assert {
+    condition     = google_secret_manager_secret_version.owner.secret_data == null && google_secret_manager_secret_version.owner.secret_data_wo == null
+    error_message = "A secret's value stands in the state."
+  }
+
+  assert {
+    condition     = google_secret_manager_secret_version.owner.secret == var.owner_password_secret && output.owner == { login = "netra_owner", password = "${var.owner_password_secret}/versions/latest" }
+    error_message = "The migrations must find the owner's password where it was written."
+  }
+}
+
+# Both are written when the one number is raised, and neither is without it.
+run "a_new_password" {
+  module {
+    source = "../modules/database"
+  }
+  variables {
+    owner_password_version = 2
+  }
+  assert {
+    condition     = google_sql_user.owner.password_wo_version == 2 && google_secret_manager_secret_version.owner.secret_data_wo_version == 2
+    error_message = "The login and the secret must get a new password together."
+  }
+}
+
+# As every deployment after the first.
+run "no_password_at_hand" {
+  command = plan
+  module {
+    source = "../modules/database"
+  }
+  variables {
+    owner_password         = null
+    owner_password_version = 2
+  }
+  assert {
+    condition     = local.owner_password != null
+    error_message = "The provider refuses the version of a password without a value beside it."
+  }
 }
 
 run "certificates" {
@@ -92,6 +133,8 @@ run "what_is_refused" {
     flags            = { max_connections = "1000" }
     backups_kept     = 1
     owner_password   = "short"
+
+    owner_password_secret = "netra-test-owner-password"
   }
-  expect_failures = [var.database_version, var.tier, var.flags, var.backups_kept, var.owner_password]
+  expect_failures = [var.database_version, var.tier, var.flags, var.backups_kept, var.owner_password, var.owner_password_secret]
 }

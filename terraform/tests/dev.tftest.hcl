@@ -21,7 +21,7 @@ run "without_an_image_everything_else_is_made" {
   }
 
   assert {
-    condition     = output.registry == "europe-west1-docker.pkg.dev/acme-trial/netra-dev" && length(output.secrets) == 3
+    condition     = output.registry == "europe-west1-docker.pkg.dev/acme-trial/netra-dev" && length(output.secrets) == 4
     error_message = "The registry to push to and the places of the secrets must be there before the image."
   }
 }

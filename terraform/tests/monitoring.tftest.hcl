@@ -6,6 +6,7 @@ variables {
   project_id   = "acme-ledger"
   prefix       = "netra-test"
   emails       = ["oncall@acme.example"]
+  labels       = { app = "netra" }
   public_hosts = { ingest = "ingest.run.app" }
   alerts = [
     { name = "errors", title = "Errors", kind = "ratio", severity = "CRITICAL", filter = "f", denominator_filter = "d", aligner = "ALIGN_RATE", reducer = "REDUCE_SUM", comparison = "COMPARISON_GT", threshold = 0.05, for_seconds = 300, next_step = "Look at the log of it." },
@@ -37,6 +38,16 @@ run "alerts_and_dashboard" {
   assert {
     condition     = [for tile in jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles : tile.widget.title] == ["Errors", "Silent"] && jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles[0].widget.xyChart.thresholds[0].value == 0.05
     error_message = "The dashboard shows every figure that is watched, with its threshold."
+  }
+
+  assert {
+    condition     = !can(regex("null|:0[,}]|\\[\\]|\\{\\}", google_monitoring_dashboard.this.dashboard_json)) && jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles[1].xPos == 6
+    error_message = "What Google leaves out when it gives the dashboard back would be a change in every plan: ${google_monitoring_dashboard.this.dashboard_json}"
+  }
+
+  assert {
+    condition     = alltrue([for channel in google_monitoring_notification_channel.email : channel.user_labels == var.labels]) && google_monitoring_uptime_check_config.this["ingest"].user_labels == var.labels
+    error_message = "Channels and checks from outside must be labelled."
   }
 
   assert {

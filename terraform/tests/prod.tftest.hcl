@@ -111,21 +111,35 @@ run "prod" {
   # Every secret and exactly who may read it.
   assert {
     condition = output.secret_readers == {
-      clickhouse-password    = toset([for name in ["ingest", "insights", "retention", "health"] : "serviceAccount:netra-prod-${name}@acme-ledger.iam.gserviceaccount.com"])
-      admin-database-url     = toset(["serviceAccount:netra-prod-migrate@acme-ledger.iam.gserviceaccount.com"])
-      admin-clickhouse-url   = toset(["serviceAccount:netra-prod-migrate@acme-ledger.iam.gserviceaccount.com"])
-      source-github-ours     = toset(["serviceAccount:netra-prod-webhooks@acme-ledger.iam.gserviceaccount.com"])
-      source-reviews-signing = toset(["serviceAccount:netra-prod-events@acme-ledger.iam.gserviceaccount.com"])
+      clickhouse-password           = toset([for name in ["ingest", "insights", "health"] : "serviceAccount:netra-prod-${name}@acme-ledger.iam.gserviceaccount.com"])
+      clickhouse-retention-password = toset(["serviceAccount:netra-prod-retention@acme-ledger.iam.gserviceaccount.com"])
+      owner-password                = toset(["serviceAccount:netra-prod-migrate@acme-ledger.iam.gserviceaccount.com"])
+      admin-clickhouse-url          = toset(["serviceAccount:netra-prod-migrate@acme-ledger.iam.gserviceaccount.com"])
+      source-github-ours            = toset(["serviceAccount:netra-prod-webhooks@acme-ledger.iam.gserviceaccount.com"])
+      source-reviews-signing        = toset(["serviceAccount:netra-prod-events@acme-ledger.iam.gserviceaccount.com"])
     }
     error_message = "The readers of secrets are not who they must be: ${jsonencode(output.secret_readers)}."
   }
 
   # What a function is told to read and what it may read agree.
   assert {
-    condition = toset([for name, function in output.functions : name if lookup(function.env, "CLICKHOUSE_PASSWORD_SECRET", null) == "projects/acme-ledger/secrets/${output.secrets["clickhouse-password"]}/versions/latest"]) == toset([
-      for member in output.secret_readers["clickhouse-password"] : trimprefix(split("@", member)[0], "serviceAccount:netra-prod-")
+    condition = alltrue([for secret in ["clickhouse-password", "clickhouse-retention-password"] :
+      toset([for name, function in output.functions : name if lookup(function.env, "CLICKHOUSE_PASSWORD_SECRET", null) == "projects/acme-ledger/secrets/${output.secrets[secret]}/versions/latest"]) == toset([
+        for member in output.secret_readers[secret] : trimprefix(split("@", member)[0], "serviceAccount:netra-prod-")
+      ])
     ])
-    error_message = "A function is told to read the password of ClickHouse and may not, or may and need not."
+    error_message = "A function is told to read a password of ClickHouse and may not, or may and need not."
+  }
+
+  # Row policies hide rows from the login of the others; retention has to see what it removes.
+  assert {
+    condition = { for name, function in output.functions : name => function.env["CLICKHOUSE_URL"] if can(function.env["CLICKHOUSE_URL"]) } == {
+      ingest    = "https://netra@ch.acme.example:8443/netra_analytics"
+      insights  = "https://netra@ch.acme.example:8443/netra_analytics"
+      health    = "https://netra@ch.acme.example:8443/netra_analytics"
+      retention = "https://netra_retention@ch.acme.example:8443/netra_analytics"
+    }
+    error_message = "Retention must have a login of its own in ClickHouse, and the others theirs."
   }
 
   assert {

@@ -40,6 +40,33 @@ describe("the configuration", () => {
     expect(open.map(nameOf)).toEqual([]);
   });
 
+  it("keeps the state of each environment apart, also where both are in one project", () => {
+    const files = globSync("environments/*/versions.tf", { cwd: ROOT });
+    const prefixes = files.map((file) => {
+      const text = readFileSync(join(ROOT, file), "utf8");
+      return [dirname(file), /backend "gcs" \{\s+prefix = "([^"]+)"/.exec(text)?.[1]];
+    });
+
+    expect(Object.fromEntries(prefixes)).toEqual({
+      "environments/dev": "netra/dev",
+      "environments/prod": "netra/prod",
+    });
+  });
+
+  it("runs other people's actions at GitHub by the commit that was looked at", () => {
+    const folder = join(ROOT, "../.github/workflows");
+    const uses = globSync("*.yml", { cwd: folder }).flatMap((file) =>
+      [...readFileSync(join(folder, file), "utf8").matchAll(/^\s*-? *uses: *(.*)$/gm)].map(
+        ([, action]) => action,
+      ),
+    );
+
+    expect(uses.length).toBeGreaterThan(5);
+    expect(uses.filter((action) => !/^[\w.-]+\/[\w.-]+@[0-9a-f]{40} # v[\d.]+$/.test(action ?? ""))).toEqual(
+      [],
+    );
+  });
+
   it("has a README beside every module", () => {
     const modules = new Set(globSync("modules/*/main.tf", { cwd: ROOT }).map((file) => dirname(file)));
 

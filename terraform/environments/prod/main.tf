@@ -27,13 +27,11 @@ module "netra" {
     replica          = var.database_replica
   }
 
-  archive = { days_kept = null, days_locked = 0 }
-
   owner_password         = var.owner_password
   owner_password_version = var.owner_password_version
   clickhouse             = var.clickhouse
-  admin_secret_versions  = var.admin_secret_versions
   source_secrets         = var.source_secrets
+  promoted_to            = var.promoted_to
   google_sources         = var.google_sources
   watchers               = var.watchers
   alert_emails           = var.alert_emails

@@ -55,23 +55,23 @@ variable "owner_password_version" {
 }
 
 variable "clickhouse" {
-  description = "The ClickHouse service: its address with login and database and without the password, the password's version, and the cluster for replicated tables or null."
-  type        = object({ url = string, password_version = optional(string, "latest"), cluster = optional(string) })
+  description = "The ClickHouse service: its address with login and database and without the password, the login of retention, and the cluster for replicated tables or null."
+  type        = object({ url = string, retention_user = optional(string, "netra_retention"), cluster = optional(string) })
 
   validation {
     condition     = can(regex("^https://[^/:@]+@[^/@]+/[^/]+$", var.clickhouse.url))
-    error_message = "clickhouse.url must be https://USER@HOST:8443/DATABASE; the password goes into Secret Manager."
+    error_message = "clickhouse.url must be https://USER@HOST:8443/DATABASE; the passwords go into Secret Manager."
   }
 }
 
-variable "admin_secret_versions" {
-  description = "Versions of the two addresses the migration job uses."
-  type        = object({ database_url = optional(string, "1"), clickhouse_url = optional(string, "1") })
-  default     = {}
+variable "promoted_to" {
+  description = "Numbers of other projects that deploy the images of this one, such as prod's for those that were tried in dev."
+  type        = set(string)
+  default     = []
 
   validation {
-    condition     = alltrue([for version in values(var.admin_secret_versions) : can(regex("^[1-9][0-9]*$", version))])
-    error_message = "admin_secret_versions must be numbers."
+    condition     = alltrue([for number in var.promoted_to : can(regex("^[0-9]+$", number))])
+    error_message = "promoted_to must be numbers of projects: gcloud projects describe PROJECT --format 'value(projectNumber)'."
   }
 }
 

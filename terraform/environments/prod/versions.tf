@@ -9,7 +9,7 @@ terraform {
 
   # Where the state is, is said on init: -backend-config="bucket=…". See the README of this folder.
   backend "gcs" {
-    prefix = "netra"
+    prefix = "netra/prod"
   }
 }
 

@@ -48,19 +48,8 @@ resource "google_storage_bucket" "this" {
     }
   }
 
-  dynamic "lifecycle_rule" {
-    for_each = var.days_kept == null ? [] : [var.days_kept]
-    content {
-      action {
-        type = "Delete"
-      }
-      condition {
-        age        = lifecycle_rule.value
-        with_state = "LIVE"
-      }
-    }
-  }
-
+  # No rule deletes an archive that is live: retention keeps a record of its files, and would refuse to erase an organization
+  # when some of them were gone without its knowing. What was written over or deleted goes for good here.
   lifecycle_rule {
     action {
       type = "Delete"

@@ -39,17 +39,6 @@ variable "name" {
   }
 }
 
-variable "days_kept" {
-  description = "Days after which archives are deleted; null keeps them."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.days_kept == null || try(var.days_kept > 120 && floor(var.days_kept) == var.days_kept, false)
-    error_message = "days_kept must be null or a whole number above 120, when archives go to cold storage."
-  }
-}
-
 variable "days_locked" {
   description = "Days in which nobody can delete an archive or write over it; 0 for none."
   type        = number

@@ -119,6 +119,12 @@ resource "google_sql_database" "this" {
   deletion_policy = "ABANDON"
 }
 
+locals {
+  # The provider wants a value beside the version in every plan, also where nothing is written. One that is written for want
+  # of a password is nobody's guess, and the same for the login and the secret.
+  owner_password = coalesce(var.owner_password, uuid())
+}
+
 # Owns the database and brings its schema up to date; no function logs in with it. The password is written and never read
 # back, and stands in no state.
 resource "google_sql_user" "owner" {
@@ -126,9 +132,19 @@ resource "google_sql_user" "owner" {
   instance            = google_sql_database_instance.this.name
   name                = "netra_owner"
   type                = "BUILT_IN"
-  password_wo         = var.owner_password
+  password_wo         = local.owner_password
   password_wo_version = var.owner_password_version
   deletion_policy     = "ABANDON"
+}
+
+# For the job that migrates, once the server takes it. The version before is destroyed first: nobody reads it but the job, and
+# create_before_destroy would hold for all it depends on as well, such as the database, whose names cannot be there twice.
+resource "google_secret_manager_secret_version" "owner" {
+  secret                 = var.owner_password_secret
+  secret_data_wo         = local.owner_password
+  secret_data_wo_version = var.owner_password_version
+
+  depends_on = [google_sql_user.owner]
 }
 
 # Logins without a password, one for each account. What they may do is granted in SQL: netra_app, and netra_system.

@@ -33,6 +33,14 @@ output "logins" {
   value       = { for key, user in google_sql_user.accounts : key => user.name }
 }
 
+output "owner" {
+  description = "The login that owns the database, and the reference of its password. Known once the password is in its secret."
+  value = {
+    login    = google_sql_user.owner.name
+    password = "${google_secret_manager_secret_version.owner.secret}/versions/latest"
+  }
+}
+
 output "protection" {
   description = "What stands between the data and a mistake."
   value = {

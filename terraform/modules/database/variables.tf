@@ -177,6 +177,16 @@ variable "owner_password_version" {
   }
 }
 
+variable "owner_password_secret" {
+  description = "The secret that owner_password is written to as well: its full name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^projects/[^/]+/secrets/[^/]+$", var.owner_password_secret))
+    error_message = "owner_password_secret must be projects/PROJECT/secrets/NAME."
+  }
+}
+
 variable "accounts" {
   description = "Service accounts that log in with IAM: a name for each, and its e-mail."
   type        = map(string)

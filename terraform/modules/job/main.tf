@@ -12,8 +12,8 @@ resource "google_cloud_run_v2_job" "this" {
     template {
       service_account = var.service_account
       timeout         = "${var.timeout_seconds}s"
-      # It is run again by hand once somebody has seen why it failed.
-      max_retries = 0
+      # Direct VPC egress can take a minute until a new instance reaches private addresses; and migrations bear being run again.
+      max_retries = 3
 
       vpc_access {
         egress = "PRIVATE_RANGES_ONLY"
@@ -47,8 +47,8 @@ resource "google_cloud_run_v2_job" "this" {
             name = env.key
             value_source {
               secret_key_ref {
-                secret  = env.value.secret
-                version = env.value.version
+                secret  = env.value
+                version = "latest"
               }
             }
           }

@@ -92,13 +92,13 @@ variable "env" {
 }
 
 variable "secret_env" {
-  description = "Variables that are read from Secret Manager: the secret's id and a version."
-  type        = map(object({ secret = string, version = string }))
+  description = "Variables that are read from Secret Manager, from the newest version at the start of each run: the secret's id."
+  type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for name, reference in var.secret_env : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[1-9][0-9]*$", reference.version))])
-    error_message = "secret_env must be named in capitals and name versions by number."
+    condition     = alltrue([for name, secret in var.secret_env : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[A-Za-z0-9_-]+$", secret))])
+    error_message = "secret_env must be named in capitals, and name secrets by their id."
   }
 }
 

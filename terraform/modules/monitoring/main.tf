@@ -5,6 +5,7 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = "${var.prefix} ${each.value}"
   type         = "email"
   labels       = { email_address = each.value }
+  user_labels  = var.labels
 }
 
 locals {
@@ -102,6 +103,7 @@ resource "google_monitoring_uptime_check_config" "this" {
   display_name = "${var.prefix} ${each.key}"
   period       = "300s"
   timeout      = "10s"
+  user_labels  = var.labels
 
   monitored_resource {
     type   = "uptime_url"
@@ -164,29 +166,30 @@ resource "google_monitoring_alert_policy" "uptime" {
 
 locals {
   charts = [for alert in var.alerts : alert if alert.kind != "log"]
-  aggregations = { for alert in local.charts : alert.name => {
-    alignmentPeriod    = "60s"
-    perSeriesAligner   = alert.aligner
-    crossSeriesReducer = alert.reducer
-    groupByFields      = alert.group_by
-  } }
+  aggregations = { for alert in local.charts : alert.name => merge(
+    {
+      alignmentPeriod    = "60s"
+      perSeriesAligner   = alert.aligner
+      crossSeriesReducer = alert.reducer
+    },
+    length(alert.group_by) == 0 ? {} : { groupByFields = alert.group_by },
+  ) }
 }
 
-# One chart for each figure that is watched, with the line above which somebody is told.
+# One chart for each figure that is watched, with the line above which somebody is told. Google leaves out zeros and what is
+# empty when it gives a dashboard back; written here they would be a change in every plan.
 resource "google_monitoring_dashboard" "this" {
   project = var.project_id
   dashboard_json = jsonencode({
     displayName = var.prefix
     mosaicLayout = {
       columns = 12
-      tiles = [for index, alert in local.charts : {
-        xPos   = index % 2 * 6
-        yPos   = floor(index / 2) * 4
+      tiles = [for index, alert in local.charts : merge({ for side, place in { xPos = index % 2 * 6, yPos = floor(index / 2) * 4 } : side => place if place != 0 }, {
         width  = 6
         height = 4
         widget = {
           title = alert.title
-          xyChart = {
+          xyChart = merge(alert.threshold == null ? {} : { thresholds = [{ value = alert.threshold }] }, {
             dataSets = [{
               plotType = "LINE"
               # Both kinds of query, of which the one that fits is taken.
@@ -198,10 +201,9 @@ resource "google_monitoring_dashboard" "this" {
                 timeSeriesFilter = { filter = alert.filter, aggregation = local.aggregations[alert.name] }
               } : kind => query if(kind == "timeSeriesFilterRatio") == (alert.kind == "ratio") }
             }]
-            thresholds = alert.threshold == null ? [] : [{ value = alert.threshold }]
-          }
+          })
         }
-      }]
+      })]
     }
   })
 }

@@ -4,7 +4,7 @@ resource "google_compute_network" "this" {
   auto_create_subnetworks = false
 }
 
-# Instances of functions and jobs take their addresses here (Direct VPC egress): up to two for each instance.
+# Instances of functions and jobs take their addresses here (Direct VPC egress): two for each instance, in blocks of sixteen.
 resource "google_compute_subnetwork" "run" {
   project                  = var.project_id
   region                   = var.region
@@ -35,10 +35,15 @@ resource "google_service_networking_connection" "services" {
   network                 = google_compute_network.this.id
   service                 = "servicenetworking.googleapis.com"
   reserved_peering_ranges = [google_compute_global_address.services.name]
+
+  # Cloud SQL holds on to it for days after the last instance is gone, and Google refuses to delete it until then. What was
+  # left is taken over when everything is made again.
+  deletion_policy         = "ABANDON"
+  update_on_creation_fail = true
 }
 
-# Functions reach the database and what is named in private_targets, and nothing else inside the network. Public addresses
-# do not go through the network at all.
+# Functions and jobs reach the database through Google's connector, which takes this port, and what is named in
+# private_targets, and nothing else inside the network. Public addresses do not go through the network at all.
 resource "google_compute_firewall" "database" {
   project            = var.project_id
   name               = "${var.name}-run-to-database"
@@ -50,7 +55,7 @@ resource "google_compute_firewall" "database" {
 
   allow {
     protocol = "tcp"
-    ports    = ["5432", "3307"]
+    ports    = ["3307"]
   }
 }
 

@@ -30,13 +30,13 @@ variable "name" {
 }
 
 variable "run_range" {
-  description = "Addresses of instances: at least /26, and two for each instance there may be."
+  description = "Addresses of instances: at least /26; the stack asks for what its functions can need."
   type        = string
-  default     = "10.20.0.0/24"
+  default     = "10.20.0.0/22"
 
   validation {
     condition     = can(cidrhost(var.run_range, 0)) && try(tonumber(split("/", var.run_range)[1]) <= 26, false)
-    error_message = "run_range must be a range of /26 or larger, such as 10.20.0.0/24."
+    error_message = "run_range must be a range of /26 or larger, such as 10.20.0.0/22."
   }
 }
 

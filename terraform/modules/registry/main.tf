@@ -6,9 +6,8 @@ resource "google_artifact_registry_repository" "this" {
   description   = "Images of the functions, deployed by digest."
   labels        = var.labels
 
-  docker_config {
-    immutable_tags = true
-  }
+  # Tags stay movable: in a repository whose tags are fixed nothing that has a tag is ever deleted, and every image has one.
+  # What runs is named by its digest, which nobody can move.
 
   # The newest stay for rolling back, whatever their age; a policy to keep wins over one to delete.
   cleanup_policies {
@@ -26,6 +25,16 @@ resource "google_artifact_registry_repository" "this" {
       older_than = "${var.days_kept * 86400}s"
     }
   }
+}
+
+resource "google_artifact_registry_repository_iam_member" "readers" {
+  for_each = var.readers
+
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.this.name
+  role       = "roles/artifactregistry.reader"
+  member     = "serviceAccount:${each.value}"
 }
 
 resource "google_artifact_registry_repository_iam_member" "writers" {

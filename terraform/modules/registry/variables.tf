@@ -61,6 +61,17 @@ variable "days_kept" {
   }
 }
 
+variable "readers" {
+  description = "Who of other projects may pull images: a name for each, and the e-mail of its service account."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for email in var.readers : endswith(email, ".iam.gserviceaccount.com")])
+    error_message = "readers must be e-mails of service accounts."
+  }
+}
+
 variable "writers" {
   description = "Who may push images: a name for each, and the e-mail of its service account."
   type        = map(string)

@@ -1,5 +1,5 @@
-# Only the places of secrets are made here. Their values are added as versions from outside, so no state and no plan ever
-# holds one.
+# Only the places of secrets are made here. Their values are added as versions from outside, or written with a write-only
+# argument, so no state and no plan ever holds one.
 resource "google_secret_manager_secret" "this" {
   for_each = var.secrets
 

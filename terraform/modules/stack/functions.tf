@@ -1,15 +1,22 @@
 locals {
-  # Every function: who may call it, what it reads and writes, and how long a request may take. `connections` is the size of
-  # its pools where the code sets it (patterns/context.ts, retention/context.ts, health/context.ts); the others take theirs
-  # from NETRA_DATABASE_CONNECTIONS.
+  # Every function: who may call it, its login in the analytics copy, whether it publishes, and how long a request may take.
+  # `connections` is the size of its pools where the code sets it (patterns/context.ts, retention/context.ts,
+  # health/context.ts); the others take theirs from NETRA_DATABASE_CONNECTIONS.
   functions = {
-    ingest    = { is_public = true, analytics = true, publishes = false, connections = null, timeout = 60, env = {} }
-    webhooks  = { is_public = true, analytics = false, publishes = true, connections = null, timeout = 60, env = {} }
-    insights  = { is_public = true, analytics = true, publishes = false, connections = null, timeout = 60, env = {} }
-    events    = { is_public = false, analytics = false, publishes = true, connections = null, timeout = 120, env = {} }
-    patterns  = { is_public = false, analytics = false, publishes = false, connections = 3, timeout = 1800, env = {} }
-    retention = { is_public = false, analytics = true, publishes = false, connections = 2, timeout = 1800, env = { NETRA_ARCHIVE = "gs://${module.archive.name}" } }
-    health    = { is_public = false, analytics = true, publishes = false, connections = 6, timeout = 60, env = { NETRA_REPLICAS_EXPECTED = var.database.replica == null ? "0" : "1" } }
+    ingest    = { is_public = true, analytics = "read", publishes = false, connections = null, timeout = 60, env = {} }
+    webhooks  = { is_public = true, analytics = null, publishes = true, connections = null, timeout = 60, env = {} }
+    insights  = { is_public = true, analytics = "read", publishes = false, connections = null, timeout = 60, env = {} }
+    events    = { is_public = false, analytics = null, publishes = true, connections = null, timeout = 120, env = {} }
+    patterns  = { is_public = false, analytics = null, publishes = false, connections = 3, timeout = 1800, env = {} }
+    retention = { is_public = false, analytics = "remove", publishes = false, connections = 2, timeout = 1800, env = { NETRA_ARCHIVE = "gs://${module.archive.name}" } }
+    health    = { is_public = false, analytics = "read", publishes = false, connections = 6, timeout = 60, env = { NETRA_REPLICAS_EXPECTED = var.database.replica == null ? "0" : "1" } }
+  }
+
+  # Logins of ClickHouse, by what they may do. A row policy keeps organizations apart for the first, and the second has to
+  # see all of them.
+  analytics_logins = {
+    read   = { user = regex("^https://([^@]+)@", var.clickhouse.url)[0], secret = "clickhouse-password" }
+    remove = { user = var.clickhouse.retention_user, secret = "clickhouse-retention-password" }
   }
 
   # The variables of each function, exactly those that it reads. No secret is among them: the database takes the function's
@@ -26,10 +33,10 @@ locals {
       function.connections == null ? { NETRA_DATABASE_CONNECTIONS = tostring(var.functions[name].connections) } : {},
       function.is_public ? {} : { NETRA_CALLER_AUTH = "platform" },
       function.publishes ? { NETRA_EVENTS_TOPIC = module.messaging.topics["events"] } : {},
-      function.analytics ? {
-        CLICKHOUSE_URL             = var.clickhouse.url
-        CLICKHOUSE_PASSWORD_SECRET = "projects/${var.project_id}/secrets/${module.secrets.ids["clickhouse-password"]}/versions/${var.clickhouse.password_version}"
-      } : {},
+      function.analytics == null ? {} : {
+        CLICKHOUSE_URL             = replace(var.clickhouse.url, "/^https://[^@]+@/", "https://${local.analytics_logins[function.analytics].user}@")
+        CLICKHOUSE_PASSWORD_SECRET = "projects/${var.project_id}/secrets/${module.secrets.ids[local.analytics_logins[function.analytics].secret]}/versions/latest"
+      },
       # Everybody may call ingest, so it checks the scheduler's token itself, against an audience of its own.
       name == "ingest" ? { NETRA_CALLER_AUDIENCE = "${local.prefix}-ingest", NETRA_CALLER_EMAILS = module.identities.emails["scheduler"] } : {},
       # Large reads go to the replica once it has replayed what the primary has.
@@ -106,11 +113,16 @@ module "migrate" {
   network         = module.network.run
   runners         = local.deployers
 
-  env = var.clickhouse.cluster == null ? {} : { NETRA_CLICKHOUSE_CLUSTER = var.clickhouse.cluster }
-  secret_env = {
-    NETRA_ADMIN_DATABASE_URL = { secret = module.secrets.ids["admin-database-url"], version = var.admin_secret_versions.database_url }
-    CLICKHOUSE_URL           = { secret = module.secrets.ids["admin-clickhouse-url"], version = var.admin_secret_versions.clickhouse_url }
-  }
+  env = merge(
+    {
+      INSTANCE_CONNECTION_NAME = module.database.connection_name
+      DATABASE_NAME            = module.database.database
+      DATABASE_USER            = module.database.owner.login
+      DATABASE_PASSWORD_SECRET = module.database.owner.password
+    },
+    var.clickhouse.cluster == null ? {} : { NETRA_CLICKHOUSE_CLUSTER = var.clickhouse.cluster },
+  )
+  secret_env = { CLICKHOUSE_URL = module.secrets.ids["admin-clickhouse-url"] }
 
   deletion_protection = var.deletion_protection
 }

@@ -33,6 +33,8 @@ module "registry" {
   name       = local.prefix
   labels     = local.labels
   writers    = local.deployers
+  # Cloud Run of another project pulls with its own service agent.
+  readers = { for number in var.promoted_to : number => "service-${number}@serverless-robot-prod.iam.gserviceaccount.com" }
 
   depends_on = [module.project]
 }
@@ -46,7 +48,7 @@ module "identities" {
   accounts = merge(
     { for name in keys(local.functions) : name => { description = "Netra ${var.environment}: function ${name}", project_roles = ["roles/cloudsql.client", "roles/cloudsql.instanceUser"] } },
     {
-      migrate   = { description = "Netra ${var.environment}: migrations" }
+      migrate   = { description = "Netra ${var.environment}: migrations", project_roles = ["roles/cloudsql.client"] }
       pusher    = { description = "Netra ${var.environment}: pushes of Pub/Sub" }
       scheduler = { description = "Netra ${var.environment}: calls of Cloud Scheduler" }
     },
@@ -58,9 +60,9 @@ module "identities" {
 locals {
   # A secret may be read by those it is given to, and by nobody else.
   secret_readers = merge(
+    { for kind, login in local.analytics_logins : login.secret => [for name, function in local.functions : name if function.analytics == kind] },
     {
-      clickhouse-password  = [for name, function in local.functions : name if function.analytics]
-      admin-database-url   = ["migrate"]
+      owner-password       = ["migrate"]
       admin-clickhouse-url = ["migrate"]
     },
     { for name, functions in var.source_secrets : "source-${name}" => tolist(functions) },
@@ -101,6 +103,7 @@ module "database" {
   deletion_protection    = var.deletion_protection
   owner_password         = var.owner_password
   owner_password_version = var.owner_password_version
+  owner_password_secret  = "projects/${var.project_id}/secrets/${module.secrets.ids["owner-password"]}"
   accounts               = { for name in keys(local.functions) : name => module.identities.emails[name] }
 
   depends_on = [module.project]
@@ -112,7 +115,6 @@ module "archive" {
   region      = var.region
   name        = "${var.project_id}-${local.prefix}-archive"
   labels      = local.labels
-  days_kept   = var.archive.days_kept
   days_locked = var.archive.days_locked
   users       = { retention = module.identities.emails["retention"] }
 

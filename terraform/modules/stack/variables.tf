@@ -158,34 +158,36 @@ variable "owner_password_version" {
 variable "network" {
   description = "Ranges of the network, and what else inside it functions may reach."
   type = object({
-    run_range       = optional(string, "10.20.0.0/24")
+    run_range       = optional(string, "10.20.0.0/22")
     services_range  = optional(string, "10.30.0.0/20")
     private_targets = optional(map(object({ ranges = list(string), ports = list(string) })), {})
   })
   default = {}
 
+  # Cloud Run takes two addresses for each instance, in blocks of sixteen; while a new revision takes over, the old one's
+  # are still held. One block more is the migration job's, and four addresses of a range are Google's.
   validation {
-    condition     = pow(2, 32 - try(tonumber(split("/", var.network.run_range)[1]), 32)) >= 2 * sum([for function in var.functions : function.max_instances])
-    error_message = "network.run_range must have two addresses for each instance there may be."
+    condition     = pow(2, 32 - try(tonumber(split("/", var.network.run_range)[1]), 32)) - 4 >= 16 * (1 + 2 * sum([for function in var.functions : ceil(function.max_instances / 8)]))
+    error_message = "network.run_range is too small: two addresses for each instance there may be, in blocks of 16 for each function, twice while a new version takes over, and a block for migrations."
   }
 }
 
 variable "clickhouse" {
   description = <<-TEXT
     The ClickHouse service, which is there already: its address with the login and the database and without the password,
-    the version of the password that is in use (latest, a number or an alias), and the name of the cluster for replicated
-    tables, or null.
+    the login of retention, which must see every organization's rows and may delete them, and the name of the cluster for
+    replicated tables, or null.
   TEXT
-  type        = object({ url = string, password_version = optional(string, "latest"), cluster = optional(string) })
+  type        = object({ url = string, retention_user = optional(string, "netra_retention"), cluster = optional(string) })
 
   validation {
     condition     = can(regex("^https://[^/:@]+@[^/@]+/[^/]+$", var.clickhouse.url))
-    error_message = "clickhouse.url must be https://USER@HOST:8443/DATABASE; the password goes into Secret Manager."
+    error_message = "clickhouse.url must be https://USER@HOST:8443/DATABASE; the passwords go into Secret Manager."
   }
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{1,63}$", var.clickhouse.password_version))
-    error_message = "clickhouse.password_version must be latest, a number or an alias."
+    condition     = can(regex("^[A-Za-z0-9_.-]{1,63}$", var.clickhouse.retention_user)) && !startswith(var.clickhouse.url, "https://${var.clickhouse.retention_user}@")
+    error_message = "clickhouse.retention_user must be a login of its own: row policies would hide from the others' what is to be removed."
   }
 
   validation {
@@ -194,14 +196,14 @@ variable "clickhouse" {
   }
 }
 
-variable "admin_secret_versions" {
-  description = "Versions of the two addresses the migration job uses."
-  type        = object({ database_url = optional(string, "1"), clickhouse_url = optional(string, "1") })
-  default     = {}
+variable "promoted_to" {
+  description = "Numbers of other projects that deploy the images of this one, such as prod's for those that were tried in dev."
+  type        = set(string)
+  default     = []
 
   validation {
-    condition     = alltrue([for version in values(var.admin_secret_versions) : can(regex("^[1-9][0-9]*$", version))])
-    error_message = "admin_secret_versions must be numbers."
+    condition     = alltrue([for number in var.promoted_to : can(regex("^[0-9]+$", number))])
+    error_message = "promoted_to must be numbers of projects: gcloud projects describe PROJECT --format 'value(projectNumber)'."
   }
 }
 
@@ -244,13 +246,13 @@ variable "google_sources" {
 }
 
 variable "archive" {
-  description = "Days after which archives are deleted (null keeps them), and days in which nobody can."
-  type        = object({ days_kept = optional(number), days_locked = optional(number, 0) })
+  description = "Days in which nobody can delete an archive, retention included. Nothing but retention deletes one afterwards."
+  type        = object({ days_locked = optional(number, 0) })
   default     = {}
 
   validation {
-    condition     = var.archive.days_kept == null || try(var.archive.days_kept > var.archive.days_locked, false)
-    error_message = "archive.days_kept must be more than archive.days_locked."
+    condition     = var.archive.days_locked >= 0 && floor(var.archive.days_locked) == var.archive.days_locked
+    error_message = "archive.days_locked must be a whole number."
   }
 }
 

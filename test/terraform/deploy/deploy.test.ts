@@ -55,6 +55,22 @@ describe("npm run deploy", () => {
     expect(cloud.commands.filter((command) => command.startsWith("TF_IN"))).toEqual([]);
   });
 
+  it("refuses settings that say something else than the command line, and an image that would run unmigrated", async () => {
+    const image = `image = "${NEW}"`;
+    const cloud = makeCloud({
+      settings: `project_id = "another-project"\nregion = "europe-west4"\n  ${image}\n# ${image}\n`,
+    });
+
+    const { code, err } = await deploy(cloud, ["--yes", "--region", "europe-west1"]);
+
+    expect(code).toBe(1);
+    expect(err).toContain("is about the project another-project, and you named my-project");
+    expect(err).toContain("is about the region europe-west4, and you named europe-west1");
+    expect(err).toContain("names an image, which would run before anything is migrated");
+    const commented = makeCloud({ settings: `project_id = "my-project"\n# ${image}\n` });
+    expect(await deploy(commented)).toMatchObject({ code: 0 });
+  });
+
   it("without gcloud says what to install, besides what else is missing", async () => {
     const cloud = makeCloud({ missingPrograms: ["gcloud"], settings: null });
 
@@ -122,6 +138,8 @@ describe("npm run deploy", () => {
 
     expect(await deploy(cloud, [])).toMatchObject({ code: 2, err: expect.stringContaining("add --yes") });
     expect(cloud).toMatchObject({ functions: ALL_OLD, jobImage: OLD, migrations: [] });
+    // Nor is anything built for nobody.
+    expect(cloud.commands).toEqual([]);
   });
 
   it("does not take --yes for a yes to losing data", async () => {
@@ -137,6 +155,22 @@ describe("npm run deploy", () => {
     expect(code).toBe(2);
     expect(err).toContain("THIS DELETES DATA: module.netra.module.archive");
     expect(cloud.functions).toEqual(ALL_OLD);
+  });
+
+  it.each([
+    ["google_sql_user", ["update"]],
+    ["google_secret_manager_secret_version", ["create"]],
+    ["google_secret_manager_secret_version", ["delete", "create"]],
+  ])("never writes a password of the database's owner that nobody knows: %s %s", async (type, actions) => {
+    const owner = { address: `module.netra.module.database.${type}.owner`, type, actions };
+    const without = makeCloud({ env: {}, surprises: { 0: [owner] } });
+
+    expect(await deploy(without)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("the password of netra_owner would be written, and there is none"),
+    });
+    expect(without.commands.filter((command) => command.includes(" apply "))).toEqual([]);
+    expect(await deploy(makeCloud({ surprises: { 0: [owner], 1: [owner] } }))).toMatchObject({ code: 0 });
   });
 
   it("switches nothing when something turned up that nobody agreed to", async () => {
@@ -326,7 +360,6 @@ describe("npm run deploy", () => {
     cloud.signal = null;
     const second = await deploy(cloud);
     expect(second.err).toContain("nothing: this image runs with these settings already");
-    expect(cloud.migrations).toHaveLength(1);
   });
 
   it("makes the foundation first in an empty project, says which values are missing, and a second run deploys", async () => {
@@ -334,18 +367,24 @@ describe("npm run deploy", () => {
       hasFoundation: false,
       functions: {},
       jobImage: null,
-      emptySecrets: ["netra-dev-admin-database-url", "netra-dev-clickhouse-password"],
+      // The owner's password is not asked for: Terraform writes it.
+      emptySecrets: [
+        "netra-dev-owner-password",
+        "netra-dev-admin-clickhouse-url",
+        "netra-dev-clickhouse-password",
+      ],
     });
 
     const first = await deploy(cloud);
 
     expect(first.code).toBe(1);
     expect(cloud.hasFoundation).toBe(true);
-    expect(first.err).toContain("the secret netra-dev-admin-database-url has no value");
+    expect(first.err).toContain("the secret netra-dev-admin-clickhouse-url has no value");
+    expect(first.err).not.toContain("owner-password has no value");
     expect(first.err).toContain(
       "gcloud secrets versions add netra-dev-clickhouse-password --project my-project",
     );
-    expect(first.err).not.toContain("admin-clickhouse-url has no value");
+    expect(first.err).not.toContain("clickhouse-retention-password has no value");
     expect(cloud.commands.join("\n")).not.toContain("docker push");
 
     cloud.emptySecrets = [];
@@ -414,7 +453,7 @@ describe("npm run deploy", () => {
   });
 
   it("never lets prod run what nobody committed", async () => {
-    const cloud = makeCloud({ hasChanges: true });
+    const cloud = makeCloud({ hasChanges: true, environment: "prod" });
 
     const { code, err } = await deploy(cloud, ["--yes", "--env", "prod"]);
 
@@ -423,11 +462,71 @@ describe("npm run deploy", () => {
     expect(cloud.functions).toEqual(ALL_OLD);
   });
 
-  it("refuses a state that is about another project or region", async () => {
+  it("refuses a state that is about another project, region or environment", async () => {
     expect(await deploy(makeCloud(), ["--yes", "--region", "us-central1"])).toMatchObject({
       code: 1,
-      err: expect.stringContaining("and you named my-project in us-central1"),
+      err: expect.stringContaining("and you named dev of my-project in us-central1"),
     });
+    const cloud = makeCloud();
+    expect(await deploy(cloud, ["--yes", "--env", "prod"])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("netra-dev, and you named prod of my-project"),
+    });
+    expect(cloud.commands.filter((command) => / (plan|apply) /.test(command))).toEqual([]);
+  });
+
+  it("takes the providers that the lock file names, and no others", async () => {
+    const cloud = makeCloud();
+
+    expect(await deploy(cloud)).toMatchObject({ code: 0 });
+    expect(cloud.commands.find((command) => command.includes(" init "))).toContain("-lockfile=readonly");
+  });
+
+  it("takes no providers that nobody agreed to where nobody looks on, and says how to agree", async () => {
+    const cloud = makeCloud({ hasProviderLock: false });
+
+    const { code, err } = await deploy(cloud);
+
+    expect(code).toBe(1);
+    expect(err).toContain("terraform/environments/dev/.terraform.lock.hcl is not there");
+    expect(err).toContain("deploy once at a terminal");
+    expect(cloud.commands.filter((command) => command.includes(" init "))).toEqual([]);
+  });
+
+  it("at a terminal lets Terraform choose its providers the first time, and asks to commit the choice", async () => {
+    const cloud = makeCloud({ hasProviderLock: false, confirm: async () => true });
+
+    const { code, err } = await deploy(cloud, []);
+
+    expect(code).toBe(0);
+    expect(err).toMatch(/wrote them to terraform\/environments\/dev\/\.terraform\.lock\.hcl:\s+commit it/);
+    expect(cloud.commands.find((command) => command.includes(" init "))).not.toContain("-lockfile");
+  });
+
+  it("waits for minutes for a first answer, and not for minutes at every question", async () => {
+    let unanswered = 30;
+    const slow = makeCloud({
+      answer: (image) => (image === NEW && (unanswered -= 1) >= 0 ? problem(503) : undefined),
+    });
+    const dead = makeCloud({ answer: (image) => (image === NEW ? problem(503) : undefined) });
+
+    expect(await deploy(slow)).toMatchObject({ code: 0 });
+    expect(await deploy(dead)).toMatchObject({ code: 1 });
+    // All questions of the new version together, and then those of the old one.
+    expect(dead.asked.length).toBeLessThan(70);
+  });
+
+  it("migrates also where nothing is to change, since the image may have been deployed without", async () => {
+    const cloud = makeCloud({ functions: { ...ALL_OLD }, jobImage: OLD });
+
+    expect(await deploy(cloud, ["--yes", "--image", NEW, "--no-migrate"])).toMatchObject({ code: 0 });
+    expect(cloud.migrations).toEqual([]);
+
+    expect(await deploy(cloud, ["--yes", "--image", NEW])).toMatchObject({
+      code: 0,
+      err: expect.stringContaining("nothing: this image runs with these settings already"),
+    });
+    expect(cloud.migrations).toMatchObject([{ image: NEW, servedThen: ALL_NEW }]);
   });
 
   it("asks health in the name of people alone, and takes a stranger's refusal for no fault", async () => {
@@ -507,6 +606,14 @@ describe("the command line of npm run deploy", () => {
       expect(err).toContain(`--${option} `);
     }
     expect(err).toContain("npm run deploy -- --help");
+  });
+
+  it("takes no image with characters that a shell would read", async () => {
+    const digest = `@sha256:${"a".repeat(64)}`;
+
+    for (const name of ["$(reboot)", "a;b", "a b", "-x", "a'b", "A", ""]) {
+      expect(await deploy(makeCloud(), [`--image=${name}${digest}`])).toMatchObject({ code: 2 });
+    }
   });
 
   it("refuses options it does not know, and explains itself", async () => {

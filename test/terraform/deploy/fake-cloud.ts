@@ -11,7 +11,6 @@ import {
 
 export const OLD = imageOf("a");
 export const NEW = imageOf("b");
-const REGISTRY = "europe-west1-docker.pkg.dev/my-project/netra-dev";
 const PUBLIC = ["ingest", "webhooks", "insights", "health"] as const;
 
 function imageOf(letter: string): string {
@@ -21,6 +20,8 @@ function imageOf(letter: string): string {
 /** A project in which a deployment happens: what stands in it, and what is to go wrong. */
 export interface FakeCloud {
   hasFoundation: boolean;
+  /** The environment that stands there. */
+  environment: "dev" | "prod";
   /** The image of each function; empty before the first deployment. */
   functions: Record<string, string>;
   jobImage: string | null;
@@ -40,6 +41,7 @@ export interface FakeCloud {
   confirm: World["confirm"];
   env: Record<string, string>;
   settings: string | null;
+  hasProviderLock: boolean;
   signal: string | null;
   /** Further changes in the n-th plan of everything. */
   surprises: Record<number, { address: string; type: string; actions: string[] }[]>;
@@ -55,6 +57,7 @@ export interface FakeCloud {
 export function makeCloud(change: Partial<FakeCloud> = {}): FakeCloud {
   return {
     hasFoundation: true,
+    environment: "dev",
     functions: Object.fromEntries(PUBLIC.map((name) => [name, OLD])),
     jobImage: OLD,
     logins: ["netra-dev-ingest@my-project.iam"],
@@ -71,6 +74,7 @@ export function makeCloud(change: Partial<FakeCloud> = {}): FakeCloud {
     confirm: null,
     env: { TF_VAR_owner_password: "owner-password-owner-password" },
     settings: 'project_id = "my-project"\n',
+    hasProviderLock: true,
     signal: null,
     surprises: {},
     intercept: () => undefined,
@@ -108,6 +112,7 @@ export async function deploy(
     nodeVersion: "24.21.0",
     scratch: "/scratch",
     settings: cloud.settings,
+    hasProviderLock: cloud.hasProviderLock,
     isDry: false,
   };
   const code = await runDeployCli(["--project", "my-project", "--env", "dev", ...args], {
@@ -223,14 +228,16 @@ function changesOf(cloud: FakeCloud, plan: FakePlan | undefined) {
 function outputs(cloud: FakeCloud) {
   if (!cloud.hasFoundation) return {};
   return {
-    registry: { value: REGISTRY },
+    registry: { value: `europe-west1-docker.pkg.dev/my-project/netra-${cloud.environment}` },
     database: { value: { logins: Object.fromEntries(cloud.logins.map((login) => [login, login])) } },
     secrets: {
       value: Object.fromEntries(
-        ["clickhouse-password", "admin-database-url", "admin-clickhouse-url"].map((name) => [
-          name,
-          `netra-dev-${name}`,
-        ]),
+        [
+          "owner-password",
+          "admin-clickhouse-url",
+          "clickhouse-password",
+          "clickhouse-retention-password",
+        ].map((name) => [name, `netra-dev-${name}`]),
       ),
     },
     functions: {
