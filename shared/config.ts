@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { faultWords } from "./fault-words.ts";
 
 /** All faults of the environment at once, by variable name; values are never shown because they may be secrets. */
 class ConfigError extends Error {
@@ -19,7 +20,7 @@ export function parseConfig<Schema extends z.ZodType>(
   const set = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
   );
-  const result = schema.safeParse(set);
+  const result = schema.safeParse(set, { error: faultWords });
   if (result.success) return result.data;
   throw new ConfigError(
     result.error.issues.map((issue) => `${issue.path.join(".")}: ${faultOf(issue, set)}`),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { SourceKind } from "./event-source.ts";
+import { faultWords } from "./fault-words.ts";
 
 /** What a source's `config` column holds, by kind. Everything is strict: a misspelt name must not weaken a check. */
 
@@ -168,7 +169,7 @@ export type GithubConfig = z.infer<typeof github>;
 
 /** The faults of a config in words, each with its place; none when it is right. */
 export function findConfigFaults(kind: SourceKind, config: unknown): string[] {
-  const read = SOURCE_CONFIGS[kind].safeParse(config);
+  const read = SOURCE_CONFIGS[kind].safeParse(config, { error: faultWords });
   if (read.success) return [];
   return read.error.issues
     .slice(0, 10)

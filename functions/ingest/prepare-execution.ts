@@ -6,6 +6,7 @@ import { parseCommand } from "../../shared/agent/parse-command.ts";
 import { readExecution } from "../../shared/agent/read-execution.ts";
 import type { Usage } from "../../shared/agent/usage.ts";
 import type { Fault } from "../../shared/errors.ts";
+import { faultWords } from "../../shared/fault-words.ts";
 import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { cleanText } from "./clean-text.ts";
 import { inspectOutput } from "./inspect-output.ts";
@@ -32,7 +33,7 @@ export function prepareExecution(record: RawRecord, options: PrepareOptions): Pr
     : { value: record.value, changed: [] };
   let execution = readExecution(value);
   if (execution === null) {
-    const parsed = executionInput.safeParse(value);
+    const parsed = executionInput.safeParse(value, { error: faultWords });
     if (!parsed.success) return { kind: "rejected", id: idOf(value), errors: faultsOf(parsed.error.issues) };
     execution = parsed.data;
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError, type Fault } from "../../shared/errors.ts";
+import { faultWords } from "../../shared/fault-words.ts";
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 30;
@@ -40,7 +41,7 @@ export function parseQuery<Schema extends z.ZodObject>(
       .filter((name) => query.getAll(name).length > 1)
       .map((name) => ({ pointer: pointerTo(name), detail: "is given more than once" })),
   );
-  const parsed = schema.safeParse(Object.fromEntries(query));
+  const parsed = schema.safeParse(Object.fromEntries(query), { error: faultWords });
   if (parsed.success) return parsed.data;
   const known = `there are ${Object.keys(schema.shape).join(", ")}`;
   throw refusal(

@@ -1,6 +1,7 @@
 import type { HttpFunction } from "@google-cloud/functions-framework";
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
+import { faultWords } from "../../shared/fault-words.ts";
 import { type Handle, httpHandler, type HttpRequest, route } from "../../shared/http.ts";
 import { type JobResult, withJobRun } from "../../shared/postgres/job-runs.ts";
 import { asUnavailable } from "../../shared/postgres/pool.ts";
@@ -67,6 +68,7 @@ function judgeRun(outcome: RetentionOutcome): JobResult | null {
 function readRun(request: HttpRequest): z.output<typeof runRequest> {
   const parsed = runRequest.safeParse(
     request.body.length > 0 ? parseJson(request.body) : Object.fromEntries(request.query),
+    { error: faultWords },
   );
   if (parsed.success) return parsed.data;
   throw new AppError("bad_request", "the run is not described as it must be", {

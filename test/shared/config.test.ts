@@ -12,7 +12,7 @@ it("tells every fault at once, what is missing apart from what is wrong, and nev
       "  A: is not set",
       "  B: is not set",
       "  URL: must be an http(s):// URL",
-      "  COUNT: Invalid input: expected number, received NaN",
+      "  COUNT: must be a number",
     ].join("\n"),
   );
 });

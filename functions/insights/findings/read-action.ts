@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../../shared/errors.ts";
+import { faultWords } from "../../../shared/fault-words.ts";
 import type { HttpRequest } from "../../../shared/http.ts";
 import { DAYS_MAX, DEFAULT_DAYS, endOf } from "./parameters.ts";
 
@@ -43,7 +44,7 @@ const schema = z.strictObject(
  * of a note is replaced, as ingest does.
  */
 export function readAction(request: HttpRequest, nowMs: number): FindingAction {
-  const parsed = schema.safeParse(readJson(request));
+  const parsed = schema.safeParse(readJson(request), { error: faultWords });
   if (!parsed.success) {
     throw refusal(
       parsed.error.issues.flatMap((issue) =>

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { executionInput } from "../../../shared/agent/execution.ts";
 import { parseUsd } from "../../../shared/agent/usd.ts";
 import { AppError, type Fault } from "../../../shared/errors.ts";
+import { faultWords } from "../../../shared/fault-words.ts";
 import type { HttpRequest } from "../../../shared/http.ts";
 import { COMMANDS_MAX, FAULTS_MAX, MAX_USD_MAX } from "./limits.ts";
 
@@ -54,11 +55,11 @@ export function readPredictRequest(request: HttpRequest): PredictRequest {
     throw refusal([{ pointer: "", detail: 'must be {"command": "…"} or {"commands": […]}' }]);
   }
   if (!("commands" in body)) {
-    const parsed = single.safeParse(body);
+    const parsed = single.safeParse(body, { error: faultWords });
     if (!parsed.success) throw refusal(faultsOf(parsed.error.issues, ""));
     return { isBatch: false, items: [askedOf(parsed.data, {})], maxUsd: parsed.data.max_usd ?? null };
   }
-  const parsed = batch.safeParse(body);
+  const parsed = batch.safeParse(body, { error: faultWords });
   if (!parsed.success) throw refusal(faultsOf(parsed.error.issues, ""));
   const { commands, ...defaults } = parsed.data;
   if (commands.length > COMMANDS_MAX) {
@@ -68,7 +69,7 @@ export function readPredictRequest(request: HttpRequest): PredictRequest {
     );
   }
   const items = commands.map((value, index): AskedItem => {
-    const read = item.safeParse(value);
+    const read = item.safeParse(value, { error: faultWords });
     return read.success
       ? askedOf(read.data, defaults)
       : { errors: faultsOf(read.error.issues, `/commands/${index}`) };

@@ -128,6 +128,27 @@ describe("the sums made ahead", () => {
     }
   });
 
+  it("are not believed when groups and total, which come from different sums, are of different executions", async () => {
+    const tenant = await createTenant(insights.databases.adminDatabaseUrl);
+    await insights.store([makeExecution(), makeExecution()], tenant.key);
+    const client = createClickHouse({ url: insights.databases.clickhouseUrl });
+    const owner = createClient({ url: insights.databases.clickhouseUrl });
+    const about = { ...question(), kind: "sessions", groupBy: "session", order: "cost_usd" } as const;
+    const ask = () => analyzeCopy(client, tenant.organizationId, about, DEADLINE);
+    try {
+      const before = await ask();
+      expect(before).toMatchObject({ basis: "totals", total: { executions: 2 } });
+      await owner.command({
+        query: `insert into execution_totals select * from execution_totals
+          where organization_id = '${tenant.organizationId}' and dimension = 'session'`,
+      });
+      expect(await ask()).toEqual({ ...before, basis: "rows" });
+    } finally {
+      await client.close();
+      await owner.close();
+    }
+  });
+
   it("are not believed when they hold more or less than there is", async () => {
     const tenant = await createTenant(insights.databases.adminDatabaseUrl);
     await insights.store([makeExecution(), makeExecution()], tenant.key);
