@@ -119,16 +119,9 @@ function faultsOf(issues: readonly Issue[], at: string): Fault[] {
             detail:
               "is not a field of a prediction; there are command, workspace, model and session, and beside them max_usd",
           }))
-        : [{ pointer: at + pointerTo(...issue.path), detail: detailOf(issue) }],
+        : [{ pointer: at + pointerTo(...issue.path), detail: issue.message }],
     )
     .slice(0, FAULTS_MAX);
-}
-
-/** What is left out or empty is said plainly; the rest of the schema's words are plain enough. */
-function detailOf({ code, path, message }: Issue): string {
-  if (code === "too_small" && path.length > 0) return "must not be empty";
-  if (code === "invalid_type" && message.endsWith("undefined")) return "must be there";
-  return message;
 }
 
 function pointerTo(...path: readonly PropertyKey[]): string {

@@ -277,7 +277,7 @@ describe("refusals", () => {
 
   it("says plainly what is missing or empty", async () => {
     expect((await post({ model: "m" })).problem.errors).toEqual([
-      { pointer: "/command", detail: "must be there" },
+      { pointer: "/command", detail: "is missing" },
     ]);
     expect((await post({ command: "" })).problem.errors).toEqual([
       { pointer: "/command", detail: "must not be empty" },
