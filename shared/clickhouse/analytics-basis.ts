@@ -40,15 +40,16 @@ export interface Basis {
   isTotals: boolean;
 }
 
-/** The executions of the range, of which the sums must miss none. */
-export const MOMENTS = `organization_id = {organization_id:UUID}
+const MOMENTS = `organization_id = {organization_id:UUID}
       and timestamp >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       and timestamp < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')`;
-const PERIODS_OF_RANGE = `organization_id = {organization_id:UUID}
+export const PERIODS_OF_RANGE = `organization_id = {organization_id:UUID}
       and period >= toDateTime(intDiv({from_ms:Int64}, 1000), 'UTC')
       and period < toDateTime(intDiv({to_ms:Int64}, 1000), 'UTC')`;
 
 export const SUMS = `s.dimension = {dimension:String} and ${PERIODS_OF_RANGE}`;
+/** How many executions there are, which the sums must hold. */
+export const COUNTED = `(select count() from executions where ${MOMENTS})`;
 
 export function rowsBasis(query: AnalyticsQuery): Basis {
   const { groupBy } = query;

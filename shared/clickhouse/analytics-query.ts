@@ -1,8 +1,16 @@
-import { ANALYTICS, type AnalyticsOrder, type AnalyticsQuery, isPeriod } from "../analytics.ts";
+import { ANALYTICS, type AnalyticsOrder, type AnalyticsQuery, filtersOf, isPeriod } from "../analytics.ts";
 import { formatUsd } from "../agent/usd.ts";
 import { type AnalyticsResult, readAnalytics } from "../analytics-answers.ts";
 import type { StoredAnalyticsRow } from "../analytics-figures.ts";
-import { type Basis, MOMENTS, PERIODS, rowsBasis, SUMS, totalsBasis } from "./analytics-basis.ts";
+import {
+  type Basis,
+  COUNTED,
+  PERIODS,
+  PERIODS_OF_RANGE,
+  rowsBasis,
+  SUMS,
+  totalsBasis,
+} from "./analytics-basis.ts";
 import { findTotals } from "./analytics-totals.ts";
 import type { ClickHouse } from "./client.ts";
 import { queryForOrganization } from "./organization-query.ts";
@@ -23,44 +31,42 @@ const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
 };
 
 /**
- * The total of what is asked, of the sums, and whether they miss nothing: no execution and, where percentiles are asked for,
- * no cost.
+ * An expression that is 1 when the sums miss nothing: no execution and, where percentiles are asked for, no cost. Without
+ * filters the total row tells it.
  */
-function totalStatement(query: AnalyticsQuery, { table, where, figures }: Basis): string {
+function isWholeOf(query: AnalyticsQuery, { isTotals }: Basis): string {
+  if (!isTotals) return "1";
   const costs = ANALYTICS[query.kind].figures.includes("costs")
     ? "and sum(length(s.costs)) = sum(s.priced)"
     : "";
-  return `
-select 1 as is_total, null as key,
-  (select sum(s.executions) = (select count() from executions where ${MOMENTS}) ${costs}
-    from execution_totals as s where ${SUMS}) as is_whole,
-  ${selectedOf(query, figures)}
-from ${table} as s
-where ${where}`;
+  if (filtersOf(query).length > 0) {
+    return `(select sum(s.executions) = ${COUNTED} ${costs} from execution_totals as s where ${SUMS})`;
+  }
+  return `is_total = 0 or executions = ${COUNTED} ${costs}`;
 }
 
 /**
  * One select without others around it, because the engine takes longer to understand a statement of this kind than to read
- * thousands of sums. The executions are read once, with their total; of the sums, the total is asked beside them.
+ * thousands of sums.
  */
 function statementOf(query: AnalyticsQuery, basis: Basis): string {
   const { groupBy, kind } = query;
-  const { table, where, group, figures, isTotals } = basis;
+  const { table, where, group, figures } = basis;
   const text = isPeriod(groupBy) ? `formatDateTime(grp, '${PERIODS[groupBy].format}', 'UTC')` : "grp";
   const rank = `rank() over (partition by is_total order by ${HIT_RATE} desc nulls last) as rank,`;
   return `
 select
   ${group} as grp,
-  ${isTotals ? "0" : "grouping(grp)"} as is_total,
+  grouping(grp) as is_total,
   if(is_total = 1, null, ${text}) as key,
-  ${isTotals ? "count() over ()" : "count() over () - 1"} as group_count,
-  sum(executions) over (partition by is_total) as counted,
+  ${isWholeOf(query, basis)} as is_whole,
+  count() over () - 1 as group_count,
   row_number() over (partition by is_total order by ${orderOf(query)}) as position,
   ${kind === "cache" ? rank : ""}
   ${selectedOf(query, figures)}
 from ${table} as s
 where ${where}
-group by grp ${isTotals ? "" : "with rollup"}
+group by grp with rollup
 qualify is_total = 1 or (position > {offset:UInt64} and position <= {offset:UInt64} + {limit:UInt64})
 order by is_total desc, position`;
 }
@@ -80,15 +86,17 @@ function sessionsStatement(query: AnalyticsQuery, { table, where, group, figures
   );
   // An array holds no nulls, so the session of those that told none is a member of its own.
   const isShown = `(${group} in page.1 or (${group} is null and page.2 > 0))`;
+  // The total is that of the dimension with the fewest rows; whoever asks about sessions has no filter here.
   const ofTotals = {
-    select: "0 as is_total, s.key as grp",
-    where: `${SUMS} and ${isShown}`,
-    groupBy: "grp",
+    select: `s.dimension = 'source' as is_total, if(is_total, null, s.key) as grp,
+  page.4 = ${COUNTED} and (not is_total or executions = page.4) as is_whole`,
+    where: `${PERIODS_OF_RANGE} and (s.dimension = 'source' or (s.dimension = {dimension:String} and ${isShown}))`,
+    groupBy: "is_total, grp",
     // Wide rows would come in small blocks, and be looked at twice to leave out a few.
     settings: "settings preferred_block_size_bytes = 0, optimize_move_to_prewhere = 0",
   };
   const ofRows = {
-    select: `grouping(is_shown) as is_total, ${isShown} as is_shown, if(is_shown, ${group}, null) as grp`,
+    select: `grouping(is_shown) as is_total, ${isShown} as is_shown, if(is_shown, ${group}, null) as grp, 1 as is_whole`,
     where,
     groupBy: "is_shown, grp with rollup having is_total = 1 or (is_shown and grouping(grp) = 0)",
     settings: "",
@@ -107,7 +115,7 @@ with (
     limit {offset:UInt64}, {limit:UInt64}
   )
 ) as page
-select ${rest.select}, grp as key, page.3 as group_count, page.4 as counted,
+select ${rest.select}, grp as key, page.3 as group_count,
   ${selectedOf(query, figures)}
 from ${table} as s
 where ${rest.where}
@@ -155,9 +163,9 @@ async function analyzePage(
   query: AnalyticsQuery,
   deadline: Deadline,
 ): Promise<CopyResult> {
-  const ask = <Row>(statement: string, dimension: string): Promise<Row[]> =>
-    queryForOrganization<Row>(client, organizationId, {
-      query: statement,
+  const ask = (basis: Basis, dimension: string) =>
+    queryForOrganization<StoredAnalyticsRow & { is_whole: number }>(client, organizationId, {
+      query: query.kind === "sessions" ? sessionsStatement(query, basis) : statementOf(query, basis),
       params: {
         ...query.filters,
         dimension,
@@ -168,33 +176,15 @@ async function analyzePage(
       },
       ...deadline,
     });
-  const page = (basis: Basis, dimension: string): Promise<PageRow[]> =>
-    ask(query.kind === "sessions" ? sessionsStatement(query, basis) : statementOf(query, basis), dimension);
   const dimension = findTotals(query);
   if (dimension !== null) {
-    const basis = totalsBasis(query);
-    const [rows, [total]] = await Promise.all([
-      page(basis, dimension),
-      // The total of sessions is that of the dimension with the fewest rows; whoever asks about them has no filter here.
-      ask<TotalRow>(totalStatement(query, basis), query.kind === "sessions" ? "source" : dimension),
-    ]);
-    if (total?.is_whole === 1 && areOf(rows, total, query)) {
-      const [first] = rows;
-      const all = first === undefined ? [] : [{ ...total, group_count: first.group_count }, ...rows];
-      return { ...readAnalytics(query.kind, all.map(inDollars)), basis: "totals" };
+    const rows = (await ask(totalsBasis(query), dimension)).map(inDollars);
+    // Without any row nothing has told whether executions are missing.
+    if (rows.length > 0 && rows.every((row) => row.is_whole === 1)) {
+      return { ...readAnalytics(query.kind, rows), basis: "totals" };
     }
   }
-  return { ...readAnalytics(query.kind, await page(rowsBasis(query), "")), basis: "rows" };
-}
-
-type TotalRow = Omit<StoredAnalyticsRow, "group_count"> & { is_whole: number };
-/** `counted` are the executions of all groups, of which a page shows some. */
-type PageRow = StoredAnalyticsRow & { counted: number | string };
-
-/** Whether groups and total, asked beside one another, saw the same executions. A page beyond the last one has no groups. */
-function areOf([first]: readonly PageRow[], total: TotalRow, { offset }: AnalyticsQuery): boolean {
-  const executions = Number(total.executions);
-  return first === undefined ? offset > 0 || executions === 0 : Number(first.counted) === executions;
+  return { ...readAnalytics(query.kind, await ask(rowsBasis(query), "")), basis: "rows" };
 }
 
 /** The sums keep costs as whole pico-dollars. */
