@@ -37,9 +37,15 @@ export interface Sources {
     range: InsightRange,
     about: { tolerance: PriceTolerance; tieredModels: readonly string[] },
   ) => Promise<CopiedFacts | null>;
-  pending: (organizationId: string, range: Pick<SummaryQuery, "from" | "to">) => Promise<number>;
+  /** What no figure holds. One read, because it is asked beside each question. */
+  leftOut: (organizationId: string, range: Pick<SummaryQuery, "from" | "to">) => Promise<LeftOut>;
+}
+
+interface LeftOut {
+  /** Executions of the range that have not ended. */
+  pending: number;
   /** Executions that have not reached the analytics copy, of any time; counted up to a bound. */
-  waiting: (organizationId: string) => Promise<number>;
+  waiting: number;
 }
 
 interface SourcesOptions {
@@ -94,10 +100,11 @@ export function createSources({ reader, clickhouse, log, now, timeoutMs }: Sourc
         }),
         FINDINGS_TIMES * timeoutMs,
       ),
-    pending: (organizationId, range) =>
-      inLedger(organizationId, (sql) => countPending(sql, organizationId, range)),
-    waiting: (organizationId) =>
-      inLedger(organizationId, (sql) => countWaiting(sql, WAITING_MAX, ["executions"])),
+    leftOut: (organizationId, range) =>
+      inLedger(organizationId, async (sql) => ({
+        pending: await countPending(sql, organizationId, range),
+        waiting: await countWaiting(sql, WAITING_MAX, ["executions"]),
+      })),
   };
 }
 

@@ -42,13 +42,12 @@ async function compute(
   parameters: SummaryParameters,
 ): Promise<SummaryAnswer> {
   const { sources } = context;
-  const [{ result: summary, source, fallback }, pending, waiting] = await Promise.all([
+  const [{ result: summary, source, fallback }, leftOut] = await Promise.all([
     askEither(parameters.source, {
       analytics: () => sources.analytics(organizationId, parameters),
       ledger: () => sources.ledger(organizationId, parameters),
     }),
-    sources.pending(organizationId, parameters),
-    sources.waiting(organizationId),
+    sources.leftOut(organizationId, parameters),
   ]);
   const { from, to, groupBy, offset } = parameters;
   const next = offset + summary.rows.length;
@@ -59,8 +58,7 @@ async function compute(
     to: to.toISOString(),
     group_by: groupBy,
     total: summary.total,
-    pending,
-    waiting,
+    ...leftOut,
     groups: summary.groupCount,
     rows: summary.rows,
     next_page_token:

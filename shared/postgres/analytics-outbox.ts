@@ -206,6 +206,7 @@ from (
 /** How many records of these kinds the analytics copy of the current organization lacks; looks at `rowsMax` statements at most. */
 export async function countWaiting(sql: Sql, rowsMax: number, kinds: readonly OutboxKind[]): Promise<number> {
   const { rows } = await sql.query<{ waiting: number }>({
+    name: "count-waiting",
     text: COUNT_OF_ORGANIZATION,
     values: [rowsMax, kinds],
   });

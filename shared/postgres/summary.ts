@@ -93,6 +93,7 @@ export async function countPending(
   { from, to }: Pick<SummaryQuery, "from" | "to">,
 ): Promise<number> {
   const { rows } = await sql.query<{ pending: number }>({
+    name: "count-pending",
     text: COUNT_PENDING,
     values: [organizationId, from.toISOString(), to.toISOString()],
   });

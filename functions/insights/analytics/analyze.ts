@@ -61,13 +61,12 @@ async function compute(
   const query = isPeriod(parameters.groupBy)
     ? { ...parameters, limit: PERIODS_MAX, offset: 0, isDescending: false }
     : parameters;
-  const [{ result, source, fallback }, pending, waiting] = await Promise.all([
+  const [{ result, source, fallback }, leftOut] = await Promise.all([
     askEither(parameters.source, {
       analytics: () => sources.analyzeCopy(organizationId, query),
       ledger: () => sources.analyzeLedger(organizationId, query),
     }),
-    sources.pending(organizationId, parameters),
-    sources.waiting(organizationId),
+    sources.leftOut(organizationId, parameters),
   ]);
   const { kind, from, to, groupBy, order, isDescending, filters, offset } = parameters;
   const { rows, groups } = pageOf(result, parameters);
@@ -83,8 +82,7 @@ async function compute(
     direction: isDescending ? "desc" : "asc",
     filters,
     total: result.total,
-    pending,
-    waiting,
+    ...leftOut,
     groups,
     rows,
     next_page_token:
