@@ -3,6 +3,12 @@ import type { Usage } from "./agent/usage.ts";
 
 /** What findings are worked out from, by both stores alike: executions that have ended, in groups. */
 
+// Conditions of single executions, in words that both stores take, so that they cannot come to mean different things.
+export const LOST = "status in ('failed', 'timeout')";
+export const EMPTY = "status = 'completed' and total_tokens > 0 and output_tokens = 0";
+export const UNPRICED = "cost_basis = 'unpriced' and total_tokens > 0";
+export const COMPARED = "cost_basis = 'computed' and reported_cost_usd is not null";
+
 /** A stretch of the ledger: from inclusive, to exclusive. */
 export interface InsightRange {
   from: Date;

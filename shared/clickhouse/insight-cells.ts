@@ -1,4 +1,8 @@
 import {
+  COMPARED,
+  EMPTY,
+  LOST,
+  UNPRICED,
   type CellCount,
   CELLS_MAX,
   type CellSum,
@@ -12,10 +16,6 @@ import {
 import type { ClickHouse } from "./client.ts";
 import { type OrganizationQuery, queryForOrganization } from "./organization-query.ts";
 
-const LOST = "status in ('failed', 'timeout')";
-const EMPTY = "status = 'completed' and total_tokens > 0 and output_tokens = 0";
-const UNPRICED = "cost_basis = 'unpriced' and total_tokens > 0";
-const COMPARED = "cost_basis = 'computed' and reported_cost_usd is not null";
 const APART = "abs(reported_cost_usd - cost_usd)";
 
 /** Of the executions `e`. */

@@ -1,4 +1,8 @@
 import {
+  COMPARED,
+  EMPTY,
+  LOST,
+  UNPRICED,
   type CellCount,
   CELLS_MAX,
   type CellSum,
@@ -10,11 +14,6 @@ import {
   type StoredCellRow,
 } from "../insight-cells.ts";
 import type { AddingUp } from "./insight-values.ts";
-
-const LOST = "status in ('failed', 'timeout')";
-const EMPTY = "status = 'completed' and total_tokens > 0 and output_tokens = 0";
-const UNPRICED = "cost_basis = 'unpriced' and total_tokens > 0";
-const COMPARED = "cost_basis = 'computed' and reported_cost_usd is not null";
 
 // Added up once by all keys, which parallel workers can do, and from these few groups by each set of keys.
 const COUNTS: Readonly<Record<CellCount, string>> = {
