@@ -13,7 +13,11 @@ import {
 } from "./analytics-basis.ts";
 import { findTotals } from "./analytics-totals.ts";
 import type { ClickHouse } from "./client.ts";
-import { queryForOrganization } from "./organization-query.ts";
+import {
+  type OrganizationQuery,
+  queryForOrganization,
+  queryGroupsForOrganization,
+} from "./organization-query.ts";
 
 const HIT_RATE = "if(sum_total = 0, 0, sum_cache_read / sum_total)";
 const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
@@ -31,18 +35,17 @@ const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
 };
 
 /**
- * An expression that is 1 when the sums miss nothing: no execution and, where percentiles are asked for, no cost. Without
- * filters the total row tells it.
+ * An expression that is 1 in the total when the sums miss nothing: no execution and, where percentiles are asked for, no cost.
  */
 function isWholeOf(query: AnalyticsQuery, { isTotals }: Basis): string {
   if (!isTotals) return "1";
   const costs = ANALYTICS[query.kind].figures.includes("costs")
     ? "and sum(length(s.costs)) = sum(s.priced)"
     : "";
-  if (filtersOf(query).length > 0) {
-    return `(select sum(s.executions) = ${COUNTED} ${costs} from execution_totals as s where ${SUMS})`;
-  }
-  return `is_total = 0 or executions = ${COUNTED} ${costs}`;
+  // What a filter leaves out has to be there as well, or the sums it reads may be incomplete.
+  return filtersOf(query).length > 0
+    ? `(select sum(s.executions) = ${COUNTED} ${costs} from execution_totals as s where ${SUMS})`
+    : `executions = ${COUNTED} ${costs}`;
 }
 
 /**
@@ -53,22 +56,19 @@ function statementOf(query: AnalyticsQuery, basis: Basis): string {
   const { groupBy, kind } = query;
   const { table, where, group, figures } = basis;
   const text = isPeriod(groupBy) ? `formatDateTime(grp, '${PERIODS[groupBy].format}', 'UTC')` : "grp";
-  const rank = `rank() over (partition by is_total order by ${HIT_RATE} desc nulls last) as rank,`;
   return `
 select
   ${group} as grp,
-  grouping(grp) as is_total,
-  if(is_total = 1, null, ${text}) as key,
+  ${text} as key,
   ${isWholeOf(query, basis)} as is_whole,
-  count() over () - 1 as group_count,
-  row_number() over (partition by is_total order by ${orderOf(query)}) as position,
-  ${kind === "cache" ? rank : ""}
+  ${kind === "cache" ? `rank() over (order by ${HIT_RATE} desc nulls last) as rank,` : ""}
   ${selectedOf(query, figures)}
 from ${table} as s
 where ${where}
-group by grp with rollup
-qualify is_total = 1 or (position > {offset:UInt64} and position <= {offset:UInt64} + {limit:UInt64})
-order by is_total desc, position`;
+group by grp with totals
+order by ${orderOf(query)}
+limit {offset:UInt64}, {limit:UInt64}
+settings exact_rows_before_limit = 1`;
 }
 
 function selectedOf({ kind }: AnalyticsQuery, figures: Basis["figures"]): string {
@@ -163,9 +163,8 @@ async function analyzePage(
   query: AnalyticsQuery,
   deadline: Deadline,
 ): Promise<CopyResult> {
-  const ask = (basis: Basis, dimension: string) =>
-    queryForOrganization<StoredAnalyticsRow & { is_whole: number }>(client, organizationId, {
-      query: query.kind === "sessions" ? sessionsStatement(query, basis) : statementOf(query, basis),
+  const ask = (basis: Basis, dimension: string): Promise<Answer> =>
+    (query.kind === "sessions" ? askSessions : askGroups)(client, organizationId, query, basis, {
       params: {
         ...query.filters,
         dimension,
@@ -178,13 +177,52 @@ async function analyzePage(
     });
   const dimension = findTotals(query);
   if (dimension !== null) {
-    const rows = (await ask(totalsBasis(query), dimension)).map(inDollars);
-    // Without any row nothing has told whether executions are missing.
-    if (rows.length > 0 && rows.every((row) => row.is_whole === 1)) {
-      return { ...readAnalytics(query.kind, rows), basis: "totals" };
-    }
+    const { rows, isWhole } = await ask(totalsBasis(query), dimension);
+    if (isWhole) return { ...readAnalytics(query.kind, rows.map(inDollars)), basis: "totals" };
   }
-  return { ...readAnalytics(query.kind, await ask(rowsBasis(query), "")), basis: "rows" };
+  return { ...readAnalytics(query.kind, (await ask(rowsBasis(query), "")).rows), basis: "rows" };
+}
+
+interface Answer {
+  rows: StoredAnalyticsRow[];
+  isWhole: boolean;
+}
+
+type Asked = StoredAnalyticsRow & { is_whole: number };
+
+async function askGroups(
+  client: ClickHouse,
+  organizationId: string,
+  query: AnalyticsQuery,
+  basis: Basis,
+  asking: Omit<OrganizationQuery, "query">,
+): Promise<Answer> {
+  const { rows, total, count } = await queryGroupsForOrganization<Asked>(client, organizationId, {
+    query: statementOf(query, basis),
+    ...asking,
+  });
+  return {
+    rows: [
+      { ...total, group_count: count, is_total: 1, key: null },
+      ...rows.map((row) => Object.assign(row, { group_count: count, is_total: 0 })),
+    ],
+    isWhole: total.is_whole === 1,
+  };
+}
+
+async function askSessions(
+  client: ClickHouse,
+  organizationId: string,
+  query: AnalyticsQuery,
+  basis: Basis,
+  asking: Omit<OrganizationQuery, "query">,
+): Promise<Answer> {
+  const rows = await queryForOrganization<Asked>(client, organizationId, {
+    query: sessionsStatement(query, basis),
+    ...asking,
+  });
+  // Without any row nothing has told whether executions are missing.
+  return { rows, isWhole: rows.length > 0 && rows.every((row) => row.is_whole === 1) };
 }
 
 /** The sums keep costs as whole pico-dollars. */

@@ -1,6 +1,6 @@
 import type { ClickHouse } from "./client.ts";
 import { answerOf } from "./outage.ts";
-import { readRows } from "./read-rows.ts";
+import { type Groups, readGroups, readRows } from "./read-rows.ts";
 
 export interface OrganizationQuery {
   /** A select that restricts every table it reads by `organization_id = {organization_id:UUID}`. */
@@ -23,29 +23,50 @@ const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 export async function queryForOrganization<Row>(
   client: ClickHouse,
   organizationId: string,
-  { query, params, signal, maxSeconds = 30 }: OrganizationQuery,
+  question: OrganizationQuery,
 ): Promise<Row[]> {
+  const parameters = await parametersOf(client, organizationId, question);
+  return answerOf(async () => {
+    const result = await client.query({ ...parameters, format: "JSONEachRow" });
+    return readRows<Row>(result, question.signal);
+  });
+}
+
+/** The same for a select of one level that says `with totals` and has an order and a limit. */
+export async function queryGroupsForOrganization<Row>(
+  client: ClickHouse,
+  organizationId: string,
+  question: OrganizationQuery,
+): Promise<Groups<Row>> {
+  const parameters = await parametersOf(client, organizationId, question);
+  return answerOf(async () => {
+    const result = await client.query({ ...parameters, format: "JSONEachRowWithProgress" });
+    return readGroups<Row>(result, question.signal);
+  });
+}
+
+async function parametersOf(
+  client: ClickHouse,
+  organizationId: string,
+  { query, params, signal, maxSeconds = 30 }: OrganizationQuery,
+) {
   if (!ORGANIZATION_PARAMETER.test(query.replaceAll(COMMENTS, " "))) {
     throw new Error(
       "A query of tenant data must restrict itself by organization_id = {organization_id:UUID}",
     );
   }
   const rowPolicies = await hasRowPolicies(client);
-  return answerOf(async () => {
-    const result = await client.query({
-      query,
-      query_params: { ...params, organization_id: organizationId },
-      format: "JSONEachRow",
-      use_multipart_params_auto: true,
-      ...(signal ? { abort_signal: signal } : {}),
-      clickhouse_settings: {
-        max_execution_time: maxSeconds,
-        cancel_http_readonly_queries_on_client_close: 1,
-        ...(rowPolicies ? { SQL_organization_id: organizationId } : {}),
-      },
-    });
-    return readRows<Row>(result, signal);
-  });
+  return {
+    query,
+    query_params: { ...params, organization_id: organizationId },
+    use_multipart_params_auto: true,
+    ...(signal ? { abort_signal: signal } : {}),
+    clickhouse_settings: {
+      max_execution_time: maxSeconds,
+      cancel_http_readonly_queries_on_client_close: 1 as const,
+      ...(rowPolicies ? { SQL_organization_id: organizationId } : {}),
+    },
+  };
 }
 
 const rowPoliciesOf = new WeakMap<ClickHouse, Promise<boolean>>();

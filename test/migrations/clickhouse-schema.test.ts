@@ -222,6 +222,20 @@ describe("the ClickHouse schema", () => {
     }
   });
 
+  it("keeps the costs and times of an insert in order, of which percentiles are found sooner", async () => {
+    const { client, rows } = await openMigrated();
+    const timestamp = new Date(Date.now() - 3_600_000).toISOString();
+    const lines = ["0.3", "0.1", "0.2"].map((cost_usd, at) =>
+      makeLine({ timestamp, cost_usd, execution_time_ms: 30 - at }),
+    );
+
+    await insertLines(client, { table: "executions", lines, deduplicationToken: "batch-1" });
+
+    expect(await rows("select costs, times from execution_totals where dimension = 'model'")).toEqual([
+      { costs: ["100000000000", "200000000000", "300000000000"], times: ["28", "29", "30"] },
+    ]);
+  });
+
   it("is written in statements the engine can read, also those for clusters and access control", async () => {
     const client = createClickHouse({ url: inject("testStack").clickhouseUrl });
     onTestFinished(() => client.close());
