@@ -35,11 +35,15 @@ export interface WriteQueue {
   add: (rows: readonly QueuedRow[]) => boolean;
 }
 
+/** A batch up to this size is done so soon that it is worth waiting for. */
+const SMALL_BATCH_ROWS = 50;
+
 /**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
  * `inFlight` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
- * shares statements; full batches may leave until `inFlightMax` are on their way. Batches hold one organization, and an id
- * only once: its second row waits for the first one's end.
+ * shares statements; full batches may leave until `inFlightMax` are on their way. A statement costs the database as much as
+ * ten rows do, so behind a small batch of an organization the next leaves with at least as many rows, or after it.
+ * Batches hold one organization, and an id only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, QueuedRow[]>();
@@ -51,6 +55,12 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
 
   function hasRoom(): boolean {
     return inFlight < (queued >= options.batchRowsMax ? options.inFlightMax : options.inFlight);
+  }
+
+  function areTooFew(organizationId: string): boolean {
+    const onTheirWay = writing.get(organizationId)?.size ?? 0;
+    const enough = Math.min(onTheirWay, options.batchRowsMax);
+    return onTheirWay <= SMALL_BATCH_ROWS && (waiting.get(organizationId)?.length ?? 0) < enough;
   }
 
   function schedule(): void {
@@ -67,6 +77,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     let sent = false;
     for (const organizationId of Array.from(waiting.keys())) {
       if (!hasRoom()) return;
+      if (areTooFew(organizationId)) continue;
       const batch = take(organizationId);
       if (batch.length === 0) continue;
       void send(organizationId, batch);

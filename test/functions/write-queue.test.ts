@@ -89,8 +89,42 @@ describe("the write queue", () => {
     await settle();
     expect(written).toHaveLength(4);
     written[2]?.finish();
+    written[3]?.finish();
     await settle();
     expect(written[4]?.ids).toEqual(["9"]);
+  });
+
+  it("lets fewer rows than a small batch has wait for its end, and as many leave beside it", async () => {
+    const { written, add } = startQueue();
+    add("a", rowsNamed("1", "2", "3"));
+    await settle();
+    add("a", rowsNamed("4", "5"));
+    await settle();
+    expect(written).toHaveLength(1);
+    add("a", rowsNamed("6"));
+    await settle();
+    expect(written[1]?.ids).toEqual(["4", "5", "6"]);
+    add("a", rowsNamed("7"));
+    written[0]?.finish();
+    await settle();
+    expect(written).toHaveLength(2);
+    written[1]?.finish();
+    await settle();
+    expect(written[2]?.ids).toEqual(["7"]);
+  });
+
+  it("lets nobody wait for a large batch, or for one of another organization", async () => {
+    const { written, add } = startQueue({ batchRowsMax: 60 });
+    add("a", rowsNamed(...Array.from({ length: 51 }, (_, index) => `a${index}`)));
+    await settle();
+    add("a", rowsNamed("1"));
+    await settle();
+    expect(written[1]?.ids).toEqual(["1"]);
+    written[0]?.finish();
+    await settle();
+    add("b", rowsNamed("2"));
+    await settle();
+    expect(written[2]?.organizationId).toBe("b");
   });
 
   it("keeps a second row of an id back until the first has its outcome", async () => {
