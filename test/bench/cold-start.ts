@@ -5,7 +5,7 @@ import { buildFunctions, type BuiltBundle } from "../helpers/built-functions.ts"
 import type { FirstAnswer } from "../helpers/first-answers.ts";
 import { startColdStartStores } from "./cold-start-stores.ts";
 import { type Start, timeToFirstAnswer } from "./cold-start-process.ts";
-import { type BenchResult, percentile, result } from "./report.ts";
+import { type BenchResult, median, result } from "./report.ts";
 
 /** Rounds in which everything is started once, in turns, so that a busy moment falls on all alike. */
 const ROUNDS = Math.max(3, Math.round(21 * Number(process.env["NETRA_BENCH_SCALE"] ?? 1)));
@@ -119,13 +119,6 @@ function processorReport(subjects: readonly Subject[], starts: ReadonlyMap<strin
   return subjects
     .filter(({ name }) => name !== FLOOR)
     .map(({ name }) => result(`${name}: computed until then`, timeOf(name), "ms", { floor }));
-}
-
-function median(values: readonly number[]): number {
-  return percentile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
 }
 
 function sizesReport(bundles: readonly BuiltBundle[]): BenchResult[] {

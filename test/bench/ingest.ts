@@ -7,7 +7,7 @@ import type { ExecutionRow } from "../../shared/postgres/command-executions.ts";
 import { copyRows } from "./ingest-copy.ts";
 import { type IngestStack, startIngestStack } from "./ingest-stack.ts";
 import { type LoadFigures, runLoad } from "./load.ts";
-import { type BenchResult, percentile, result } from "./report.ts";
+import { type BenchResult, median, result } from "./report.ts";
 
 const BATCH_ROWS = 60_000;
 const SINGLES = 15_000;
@@ -53,14 +53,13 @@ export async function benchIngest(progress: (line: string) => void): Promise<Ben
     }
 
     progress(`single records over ${CONNECTIONS.singles} connections, and to a function that does nothing`);
-    const [ours, floor] = (
-      await inTurns(
-        stack,
-        () => singles(stack.ingest.url, stack, templates, SINGLES),
-        () => singles(stack.noOp.url, stack, templates, SINGLES),
-      )
-    ).map(medianFigures) as [LoadFigures, LoadFigures];
-    results.push(...singleResults(ours, floor));
+    const [turns, floorTurns] = await inTurns(
+      stack,
+      () => singles(stack.ingest.url, stack, templates, SINGLES),
+      () => singles(stack.noOp.url, stack, templates, SINGLES),
+    );
+    const ours = medianFigures(turns);
+    results.push(...singleResults(ours, medianFigures(floorTurns)));
 
     progress(`filling the ledger with ${HISTORY_ROWS.toLocaleString("en-US")} rows`);
     await fillHistory(stack);
@@ -97,13 +96,6 @@ async function inTurns<T>(
     }
   }
   return figures;
-}
-
-function median(values: readonly number[]): number {
-  return percentile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
 }
 
 function medianFigures(turns: readonly LoadFigures[]): LoadFigures {

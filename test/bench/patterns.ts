@@ -8,7 +8,7 @@ import { migratePostgres } from "../../migrations/postgres-migrations.ts";
 import { startFunctionProcess } from "../helpers/function-process.ts";
 import { createTenant } from "../helpers/tenant.ts";
 import { addExecutions } from "./patterns-ledger.ts";
-import { type BenchResult, result } from "./report.ts";
+import { type BenchResult, median, result } from "./report.ts";
 
 const PASSWORD = "benchmark";
 const HISTORY = 1_000_000;
@@ -136,8 +136,4 @@ async function startStack(): Promise<PatternsStack> {
   };
   const opened = undo.move();
   return { admin, organizationId, run, close: () => opened.disposeAsync() };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

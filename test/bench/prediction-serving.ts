@@ -1,4 +1,4 @@
-import { type BenchResult, percentile, result } from "./report.ts";
+import { type BenchResult, median, result } from "./report.ts";
 import { type LoadFigures, runLoad } from "./load.ts";
 import { addPatterns, PATTERNS } from "./prediction-serving-ledger.ts";
 import { type PredictionStack, startPredictionStack } from "./prediction-serving-stack.ts";
@@ -122,11 +122,4 @@ function bodiesOf(count: number): Buffer[] {
       }),
     );
   });
-}
-
-function median(values: readonly number[]): number {
-  return percentile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
 }

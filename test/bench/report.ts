@@ -38,6 +38,14 @@ export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
+/** The one in the middle, the upper of two. */
+export function median(values: readonly number[]): number {
+  return percentile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
+}
+
 /** The last line of stdout with --json, for programs that compare runs. */
 export function toJson(bench: string, results: readonly BenchResult[]): string {
   const machine = {
