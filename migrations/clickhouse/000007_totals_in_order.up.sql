@@ -60,4 +60,5 @@ group by organization_id, dimension, period, key, status
 
 -- Those of before, in the background.
 -- @statement
-alter table execution_totals {{on_cluster}} update costs = arraySort(costs), times = arraySort(times) where notEmpty(costs)
+alter table execution_totals {{on_cluster}}
+  update costs = arraySort(costs), times = arraySort(times) where notEmpty(costs) or notEmpty(times)

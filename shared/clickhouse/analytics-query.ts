@@ -13,11 +13,8 @@ import {
 } from "./analytics-basis.ts";
 import { findTotals } from "./analytics-totals.ts";
 import type { ClickHouse } from "./client.ts";
-import {
-  type OrganizationQuery,
-  queryForOrganization,
-  queryGroupsForOrganization,
-} from "./organization-query.ts";
+import { queryForOrganization, queryGroupsForOrganization } from "./organization-query.ts";
+import type { Groups } from "./read-rows.ts";
 
 const HIT_RATE = "if(sum_total = 0, 0, sum_cache_read / sum_total)";
 const ORDERS: Readonly<Record<Exclude<AnalyticsOrder, "key">, string>> = {
@@ -152,7 +149,7 @@ export async function analyzeCopy(
 ): Promise<CopyResult> {
   const result = await analyzePage(client, organizationId, query, deadline);
   // Beyond the last session there is nothing that tells how many there are: the first one does.
-  if (query.offset === 0 || result.groupCount > 0) return result;
+  if (query.kind !== "sessions" || query.offset === 0 || result.groupCount > 0) return result;
   const first = await analyzePage(client, organizationId, { ...query, offset: 0, limit: 1 }, deadline);
   return { ...first, rows: [] };
 }
@@ -163,18 +160,26 @@ async function analyzePage(
   query: AnalyticsQuery,
   deadline: Deadline,
 ): Promise<CopyResult> {
-  const ask = (basis: Basis, dimension: string): Promise<Answer> =>
-    (query.kind === "sessions" ? askSessions : askGroups)(client, organizationId, query, basis, {
-      params: {
-        ...query.filters,
-        dimension,
-        from_ms: query.from.getTime(),
-        to_ms: query.to.getTime(),
-        limit: query.limit,
-        offset: query.offset,
-      },
-      ...deadline,
-    });
+  const ask = async (basis: Basis, dimension: string): Promise<Answer> => {
+    const params = {
+      ...query.filters,
+      dimension,
+      from_ms: query.from.getTime(),
+      to_ms: query.to.getTime(),
+      limit: query.limit,
+      offset: query.offset,
+    };
+    if (query.kind === "sessions") {
+      const statement = sessionsStatement(query, basis);
+      return answerOfSessions(
+        await queryForOrganization(client, organizationId, { query: statement, params, ...deadline }),
+      );
+    }
+    const statement = statementOf(query, basis);
+    return answerOfGroups(
+      await queryGroupsForOrganization(client, organizationId, { query: statement, params, ...deadline }),
+    );
+  };
   const dimension = findTotals(query);
   if (dimension !== null) {
     const { rows, isWhole } = await ask(totalsBasis(query), dimension);
@@ -190,17 +195,7 @@ interface Answer {
 
 type Asked = StoredAnalyticsRow & { is_whole: number };
 
-async function askGroups(
-  client: ClickHouse,
-  organizationId: string,
-  query: AnalyticsQuery,
-  basis: Basis,
-  asking: Omit<OrganizationQuery, "query">,
-): Promise<Answer> {
-  const { rows, total, count } = await queryGroupsForOrganization<Asked>(client, organizationId, {
-    query: statementOf(query, basis),
-    ...asking,
-  });
+function answerOfGroups({ rows, total, count }: Groups<Asked>): Answer {
   return {
     rows: [
       { ...total, group_count: count, is_total: 1, key: null },
@@ -210,18 +205,8 @@ async function askGroups(
   };
 }
 
-async function askSessions(
-  client: ClickHouse,
-  organizationId: string,
-  query: AnalyticsQuery,
-  basis: Basis,
-  asking: Omit<OrganizationQuery, "query">,
-): Promise<Answer> {
-  const rows = await queryForOrganization<Asked>(client, organizationId, {
-    query: sessionsStatement(query, basis),
-    ...asking,
-  });
-  // Without any row nothing has told whether executions are missing.
+/** Without any row nothing has told whether executions are missing. */
+function answerOfSessions(rows: Asked[]): Answer {
   return { rows, isWhole: rows.length > 0 && rows.every((row) => row.is_whole === 1) };
 }
 
