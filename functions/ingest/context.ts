@@ -50,6 +50,7 @@ export function createContext(
     ...databaseOf(config, secrets),
     connectionsMax: config.NETRA_DATABASE_CONNECTIONS,
     applicationName: "netra-ingest",
+    pipelines: true,
     log,
   });
   const clickhouse = createClickHouse({
@@ -57,7 +58,7 @@ export function createContext(
     requestTimeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
   });
   const queue = createWriteQueue({
-    write: createStore(pool),
+    write: createStore(pool, { fullBatchRows: BATCH_ROWS_MAX }),
     inFlight: WRITES_IN_FLIGHT,
     inFlightMax: config.NETRA_WRITES_IN_FLIGHT,
     batchRowsMax: BATCH_ROWS_MAX,

@@ -6,6 +6,7 @@ import {
   insertExecutions,
 } from "../../shared/postgres/command-executions.ts";
 import { type Pool, withOrganization } from "../../shared/postgres/pool.ts";
+import { createPipeline } from "./pipeline.ts";
 import type { WriteBatch, WriteOutcome } from "./write-queue.ts";
 
 const CHECK_VIOLATION = "23514";
@@ -20,9 +21,11 @@ const ROW_STATES = new Set(["54000", "NT001"]);
 /**
  * Writes a batch to the ledger: new rows in one statement; of the others, those that complete a pending row; what is left
  * was there already. When the ledger refuses the batch for what is in it, its rows are tried one by one, so that a bad row
- * fails alone. Every other failure is the server's, and the batch's as a whole.
+ * fails alone. Every other failure is the server's, and the batch's as a whole. Batches share one connection; a full one
+ * keeps the server busy for so long that it takes its own, beside others.
  */
-export function createStore(pool: Pool): WriteBatch {
+export function createStore(pool: Pool, { fullBatchRows }: { fullBatchRows: number }): WriteBatch {
+  const pipeline = createPipeline(pool);
   const days = new Set<number>();
 
   async function ensureMonths(rows: readonly ExecutionRow[]): Promise<void> {
@@ -34,17 +37,25 @@ export function createStore(pool: Pool): WriteBatch {
     }
   }
 
+  async function insertNow(organizationId: string, rows: readonly ExecutionRow[]): Promise<Set<string>> {
+    const repeats =
+      rows.length >= fullBatchRows
+        ? await insertExecutions(pool, organizationId, rows)
+        : await pipeline((sql) => insertExecutions(sql, organizationId, rows));
+    return new Set(repeats);
+  }
+
   /** The ids that were there already. */
   async function insert(organizationId: string, rows: readonly ExecutionRow[]): Promise<Set<string>> {
     try {
       await ensureMonths(rows);
-      return new Set(await insertExecutions(pool, organizationId, rows));
+      return await insertNow(organizationId, rows);
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
       // A month was archived since this instance last saw it.
       days.clear();
       await ensureMonths(rows);
-      return new Set(await insertExecutions(pool, organizationId, rows));
+      return insertNow(organizationId, rows);
     }
   }
 

@@ -35,15 +35,12 @@ export interface WriteQueue {
   add: (rows: readonly QueuedRow[]) => boolean;
 }
 
-/** A batch up to this size is done so soon that it is worth waiting for. */
-const SMALL_BATCH_ROWS = 50;
-
 /**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
  * `inFlight` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
- * shares statements; full batches may leave until `inFlightMax` are on their way. A statement costs the database as much as
- * ten rows do, so behind a small batch of an organization the next leaves with at least as many rows, or after it.
- * Batches hold one organization, and an id only once: its second row waits for the first one's end.
+ * shares statements; full batches may leave until `inFlightMax` are on their way. When a batch ends, the next one leaves
+ * before anybody is told, so that the database works while answers are written. Batches hold one organization, and an id
+ * only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, QueuedRow[]>();
@@ -55,12 +52,6 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
 
   function hasRoom(): boolean {
     return inFlight < (queued >= options.batchRowsMax ? options.inFlightMax : options.inFlight);
-  }
-
-  function areTooFew(organizationId: string): boolean {
-    const onTheirWay = writing.get(organizationId)?.size ?? 0;
-    const enough = Math.min(onTheirWay, options.batchRowsMax);
-    return onTheirWay <= SMALL_BATCH_ROWS && (waiting.get(organizationId)?.length ?? 0) < enough;
   }
 
   function schedule(): void {
@@ -77,7 +68,6 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     let sent = false;
     for (const organizationId of Array.from(waiting.keys())) {
       if (!hasRoom()) return;
-      if (areTooFew(organizationId)) continue;
       const batch = take(organizationId);
       if (batch.length === 0) continue;
       void send(organizationId, batch);
@@ -117,13 +107,12 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     const outcomes = await outcomesOf(options.write, organizationId, batch);
     inFlight -= 1;
     const ids = writing.get(organizationId);
-    let at = 0;
-    for (const { row, position, settle } of batch) {
-      ids?.delete(row.id);
-      settle(position, outcomes[at++] ?? { kind: "failed", error: new Error("a row has no outcome") });
-    }
+    for (const { row } of batch) ids?.delete(row.id);
     if (ids?.size === 0) writing.delete(organizationId);
-    schedule();
+    flush();
+    let at = 0;
+    for (const { position, settle } of batch)
+      settle(position, outcomes[at++] ?? { kind: "failed", error: new Error("a row has no outcome") });
   }
 
   return {

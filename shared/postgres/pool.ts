@@ -17,6 +17,8 @@ interface PoolSettings {
   connectionsMax: number;
   applicationName: string;
   log: Log;
+  /** Whether statements given to one connection are all sent at once, instead of each after the answer to the one before. */
+  pipelines?: boolean;
   statementTimeoutMs?: number;
   /** How much longer than that an answer is waited for. */
   answerGraceMs?: number;
@@ -54,6 +56,7 @@ export function createPool(options: DatabaseAddress & PoolSettings): Pool {
     retryMs: triesOnce ? 0 : connectionTimeoutMillis * RETRY_PART,
     restsWhenAway: !triesOnce,
     log: options.log,
+    pipeline: options.pipelines ?? false,
     statement_timeout: statementTimeoutMs,
     // The server's own deadline does not help when the server no longer answers at all.
     query_timeout: statementTimeoutMs + (options.answerGraceMs ?? 5_000),
