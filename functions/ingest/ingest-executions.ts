@@ -53,7 +53,7 @@ export async function ingestExecutions(
     // Taken out, so that a record can go when its row is there.
     const rows = prepare(body.records.splice(0, RECORDS_PER_TURN), from, options, outcome, latest);
     if (rows.length === 0) continue;
-    writes.push(write(context, caller.organizationId, rows));
+    writes.push(context.queue.add(caller.organizationId, rows) ?? noRoomFor(rows));
     written.push(...rows);
   }
   let at = 0;
@@ -97,32 +97,12 @@ function prepare(
   return rows;
 }
 
-/** Queues the rows and resolves when the fate of each is known; never rejects. */
-function write(
-  context: IngestContext,
-  organizationId: string,
-  rows: readonly Prepared[],
-): Promise<WriteOutcome[]> {
-  return new Promise((resolve) => {
-    const outcomes: WriteOutcome[] = rows.map(() => UNKNOWN);
-    let open = rows.length;
-    const settle = (position: number, outcome: WriteOutcome): void => {
-      outcomes[position] = outcome;
-      open -= 1;
-      if (open === 0) resolve(outcomes);
-    };
-    const queued = context.queue.add(
-      rows.map(({ row, bytes }, position) => ({ organizationId, row, bytes, position, settle })),
-    );
-    if (queued) return;
-    const error = new AppError("unavailable", "too much is waiting to be stored; send this again", {
-      retryAfterSeconds: 1,
-    });
-    resolve(rows.map(() => ({ kind: "failed", error })));
+function noRoomFor(rows: readonly Prepared[]): Promise<WriteOutcome[]> {
+  const error = new AppError("unavailable", "too much is waiting to be stored; send this again", {
+    retryAfterSeconds: 1,
   });
+  return Promise.resolve(rows.map(() => ({ kind: "failed", error })));
 }
-
-const UNKNOWN: WriteOutcome = { kind: "failed", error: new Error("a row was not settled") };
 
 function countWritten(outcome: IngestOutcome, { index, row, copies }: Prepared, result: WriteOutcome): void {
   count(outcome, index, row.id, result);

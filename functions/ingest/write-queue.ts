@@ -7,13 +7,22 @@ export type WriteOutcome =
   | { kind: "failed"; error: unknown };
 
 interface QueuedRow {
-  organizationId: string;
   row: ExecutionRow;
   /** About what it weighs in memory and on the wire. */
   bytes: number;
-  /** Its place in what was queued together, which is settled by one function. */
+}
+
+/** Rows that were queued together, and what has become of them. */
+interface Request {
+  outcomes: WriteOutcome[];
+  rowsLeft: number;
+  resolve: (outcomes: WriteOutcome[]) => void;
+}
+
+interface WaitingRow extends QueuedRow {
+  request: Request;
+  /** Its place in the request. */
   position: number;
-  settle: (position: number, outcome: WriteOutcome) => void;
 }
 
 export type WriteBatch = (organizationId: string, rows: readonly ExecutionRow[]) => Promise<WriteOutcome[]>;
@@ -31,24 +40,32 @@ interface WriteQueueOptions {
 }
 
 export interface WriteQueue {
-  /** Queues the rows of one request; false when there is no room for them. */
-  add: (rows: readonly QueuedRow[]) => boolean;
+  /** Queues the rows of one request and tells the fate of each; it never rejects. Null when there is no room for them. */
+  add: (organizationId: string, rows: readonly QueuedRow[]) => Promise<WriteOutcome[]> | null;
 }
 
 /**
+ * The part of the requests at work that one batch takes, so that of a crowd another part can wait at the database, and the
+ * rest is in the hands of the function, which would be idle otherwise.
+ */
+const SHARE = 0.4;
+const UNKNOWN: WriteOutcome = { kind: "failed", error: new Error("a row has no outcome") };
+
+/**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
- * `inFlight` are on their way and takes what has come in meanwhile, so a lone request waits for nothing and a crowd
- * shares statements; full batches may leave until `inFlightMax` are on their way. When a batch ends, the next one leaves
+ * `inFlight` are on their way and takes its share of what has come in meanwhile, so a lone request waits for nothing and a
+ * crowd shares statements; full batches may leave until `inFlightMax` are on their way. When a batch ends, the next one leaves
  * before anybody is told, so that the database works while answers are written. Batches hold one organization, and an id
  * only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
-  const waiting = new Map<string, QueuedRow[]>();
+  const waiting = new Map<string, WaitingRow[]>();
   const writing = new Map<string, Set<string>>();
   let queued = 0;
   let queuedBytes = 0;
   let inFlight = 0;
   let scheduled = false;
+  let requests = 0;
 
   function hasRoom(): boolean {
     return inFlight < (queued >= options.batchRowsMax ? options.inFlightMax : options.inFlight);
@@ -76,22 +93,29 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     if (sent) schedule();
   }
 
-  function take(organizationId: string): QueuedRow[] {
+  function take(organizationId: string): WaitingRow[] {
     const rows = waiting.get(organizationId) ?? [];
     waiting.delete(organizationId);
     const ids = writing.get(organizationId) ?? new Set();
     writing.set(organizationId, ids);
-    const batch: QueuedRow[] = [];
-    const rest: QueuedRow[] = [];
+    const batch: WaitingRow[] = [];
+    const rest: WaitingRow[] = [];
     let bytes = 0;
+    let requestsLeft = Math.ceil(requests * SHARE);
+    let request: Request | undefined;
     for (const item of rows) {
+      const isNext = item.request !== request;
       const fits =
         batch.length === 0 ||
-        (batch.length < options.batchRowsMax && bytes + item.bytes <= options.batchBytesMax);
+        (batch.length < options.batchRowsMax &&
+          bytes + item.bytes <= options.batchBytesMax &&
+          (!isNext || requestsLeft > 0));
       if (fits && !ids.has(item.row.id)) {
         ids.add(item.row.id);
         batch.push(item);
         bytes += item.bytes;
+        if (isNext) requestsLeft -= 1;
+        request = item.request;
       } else {
         rest.push(item);
       }
@@ -102,7 +126,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     return batch;
   }
 
-  async function send(organizationId: string, batch: readonly QueuedRow[]): Promise<void> {
+  async function send(organizationId: string, batch: readonly WaitingRow[]): Promise<void> {
     inFlight += 1;
     const outcomes = await outcomesOf(options.write, organizationId, batch);
     inFlight -= 1;
@@ -110,25 +134,34 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     for (const { row } of batch) ids?.delete(row.id);
     if (ids?.size === 0) writing.delete(organizationId);
     flush();
-    let at = 0;
-    for (const { position, settle } of batch)
-      settle(position, outcomes[at++] ?? { kind: "failed", error: new Error("a row has no outcome") });
+    for (const [index, { request, position }] of batch.entries())
+      settle(request, position, outcomes[index] ?? UNKNOWN);
+  }
+
+  function settle(request: Request, position: number, outcome: WriteOutcome): void {
+    request.outcomes[position] = outcome;
+    request.rowsLeft -= 1;
+    if (request.rowsLeft > 0) return;
+    requests -= 1;
+    request.resolve(request.outcomes);
   }
 
   return {
-    add(rows) {
+    add(organizationId, rows) {
       const bytes = rows.reduce((sum, item) => sum + item.bytes, 0);
       if (queued + rows.length > options.queuedRowsMax || queuedBytes + bytes > options.queuedBytesMax)
-        return false;
-      for (const item of rows) {
-        const list = waiting.get(item.organizationId);
-        if (list === undefined) waiting.set(item.organizationId, [item]);
-        else list.push(item);
-      }
-      queued += rows.length;
-      queuedBytes += bytes;
-      schedule();
-      return true;
+        return null;
+      return new Promise((resolve) => {
+        const request = { outcomes: rows.map(() => UNKNOWN), rowsLeft: rows.length, resolve };
+        const list = waiting.get(organizationId) ?? [];
+        waiting.set(organizationId, list);
+        for (const [position, { row, bytes: weight }] of rows.entries())
+          list.push({ row, bytes: weight, request, position });
+        requests += 1;
+        queued += rows.length;
+        queuedBytes += bytes;
+        schedule();
+      });
     },
   };
 }
@@ -136,7 +169,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
 async function outcomesOf(
   write: WriteBatch,
   organizationId: string,
-  batch: readonly QueuedRow[],
+  batch: readonly WaitingRow[],
 ): Promise<WriteOutcome[]> {
   try {
     return await write(

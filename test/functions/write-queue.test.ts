@@ -33,16 +33,18 @@ function startQueue(
         });
       }),
   });
-  const add = (organizationId: string, rows: readonly ExecutionRow[]): boolean =>
-    queue.add(
-      rows.map((row, position) => ({
-        organizationId,
-        row,
-        bytes: options.bytesEach ?? 10,
-        position,
-        settle: (at, outcome) => void outcomes.set(rows[at]?.id ?? "", outcome.kind),
-      })),
+  const add = (organizationId: string, rows: readonly ExecutionRow[]): boolean => {
+    const settled = queue.add(
+      organizationId,
+      rows.map((row) => ({ row, bytes: options.bytesEach ?? 10 })),
     );
+    if (settled === null) return false;
+    void note(rows, settled);
+    return true;
+  };
+  async function note(rows: readonly ExecutionRow[], settled: Promise<WriteOutcome[]>): Promise<void> {
+    for (const [at, { kind }] of (await settled).entries()) outcomes.set(rows[at]?.id ?? "", kind);
+  }
   return { written, outcomes, add };
 }
 
@@ -54,12 +56,24 @@ async function settle(): Promise<void> {
 const rowsNamed = (...ids: string[]): ExecutionRow[] => ids.map((id) => makeRow({ id }));
 
 describe("the write queue", () => {
-  it("puts what comes in within one turn into one batch", async () => {
+  it("sends a lone request at once and whole", async () => {
     const { written, add } = startQueue();
-    add("a", rowsNamed("1"));
-    add("a", rowsNamed("2", "3"));
+    add("a", rowsNamed("1", "2", "3"));
     await settle();
     expect(written.map((batch) => batch.ids)).toEqual([["1", "2", "3"]]);
+  });
+
+  it("puts two fifths of a crowd into a batch, so that another can be on its way and the rest be told", async () => {
+    const { written, add } = startQueue();
+    for (const id of ["1", "2", "3", "4", "5"]) add("a", rowsNamed(`${id}a`, `${id}b`));
+    await settle();
+    expect(written.map((batch) => batch.ids)).toEqual([
+      ["1a", "1b", "2a", "2b"],
+      ["3a", "3b", "4a", "4b"],
+    ]);
+    written[0]?.finish();
+    await settle();
+    expect(written[2]?.ids).toEqual(["5a", "5b"]);
   });
 
   it("never mixes organizations, and gives each a turn", async () => {
