@@ -58,7 +58,7 @@ export function createContext(
     requestTimeoutMs: config.NETRA_ANALYTICS_TIMEOUT_MS,
   });
   const queue = createWriteQueue({
-    write: createStore(pool, { fullBatchRows: BATCH_ROWS_MAX }),
+    write: createStore(pool),
     inFlight: WRITES_IN_FLIGHT,
     inFlightMax: config.NETRA_WRITES_IN_FLIGHT,
     batchRowsMax: BATCH_ROWS_MAX,

@@ -18,13 +18,16 @@ const ROW_CLASSES = new Set(["22", "23"]);
 /** A row past a limit of the server's, such as that of an index entry; a row of a month that has been archived. */
 const ROW_STATES = new Set(["54000", "NT001"]);
 
+/** Keeps the server busy for so long that others are better off beside it than behind it. */
+const LARGE_BATCH_ROWS = 250;
+
 /**
  * Writes a batch to the ledger: new rows in one statement; of the others, those that complete a pending row; what is left
  * was there already. When the ledger refuses the batch for what is in it, its rows are tried one by one, so that a bad row
- * fails alone. Every other failure is the server's, and the batch's as a whole. Batches share one connection; a full one
- * keeps the server busy for so long that it takes its own, beside others.
+ * fails alone. Every other failure is the server's, and the batch's as a whole. Batches share one connection; a large one
+ * takes its own.
  */
-export function createStore(pool: Pool, { fullBatchRows }: { fullBatchRows: number }): WriteBatch {
+export function createStore(pool: Pool): WriteBatch {
   const pipeline = createPipeline(pool);
   const days = new Set<number>();
 
@@ -39,7 +42,7 @@ export function createStore(pool: Pool, { fullBatchRows }: { fullBatchRows: numb
 
   async function insertNow(organizationId: string, rows: readonly ExecutionRow[]): Promise<Set<string>> {
     const repeats =
-      rows.length >= fullBatchRows
+      rows.length >= LARGE_BATCH_ROWS
         ? await insertExecutions(pool, organizationId, rows)
         : await pipeline((sql) => insertExecutions(sql, organizationId, rows));
     return new Set(repeats);

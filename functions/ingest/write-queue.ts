@@ -40,7 +40,10 @@ interface WriteQueueOptions {
 }
 
 export interface WriteQueue {
-  /** Queues the rows of one request and tells the fate of each; it never rejects. Null when there is no room for them. */
+  /**
+   * Queues the rows of one request, or of a part of a large one, and tells the fate of each; it never rejects. Null when
+   * there is no room for them.
+   */
   add: (organizationId: string, rows: readonly QueuedRow[]) => Promise<WriteOutcome[]> | null;
 }
 
@@ -54,9 +57,9 @@ const UNKNOWN: WriteOutcome = { kind: "failed", error: new Error("a row has no o
 /**
  * Groups the rows of concurrent requests into batches: greedy, without timers. A batch leaves as soon as fewer than
  * `inFlight` are on their way and takes its share of what has come in meanwhile, so a lone request waits for nothing and a
- * crowd shares statements; full batches may leave until `inFlightMax` are on their way. When a batch ends, the next one leaves
- * before anybody is told, so that the database works while answers are written. Batches hold one organization, and an id
- * only once: its second row waits for the first one's end.
+ * crowd shares statements; while a full one waits, batches leave until `inFlightMax` are on their way. When a batch ends,
+ * the next one leaves before anybody is told, so that the database works while answers are written. Batches hold one
+ * organization, and an id only once: its second row waits for the first one's end.
  */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const waiting = new Map<string, WaitingRow[]>();
@@ -151,6 +154,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
       const bytes = rows.reduce((sum, item) => sum + item.bytes, 0);
       if (queued + rows.length > options.queuedRowsMax || queuedBytes + bytes > options.queuedBytesMax)
         return null;
+      if (rows.length === 0) return Promise.resolve([]);
       return new Promise((resolve) => {
         const request = { outcomes: rows.map(() => UNKNOWN), rowsLeft: rows.length, resolve };
         const list = waiting.get(organizationId) ?? [];

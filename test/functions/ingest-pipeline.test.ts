@@ -111,6 +111,37 @@ it("gives the connection back in time, though somebody is always using it", asyn
   await last;
 });
 
+it("puts nobody behind a statement that does not end", async () => {
+  let nowMs = 0;
+  const pipeline = createPipeline(pool, () => nowMs);
+  const stuck = pipeline((sql) => backend(sql, 0.3));
+  const behind = pipeline((sql) => backend(sql));
+  nowMs += 1_001;
+  const beside = pipeline((sql) => backend(sql));
+  expect(await beside).not.toBe(await stuck);
+  expect(await behind).toBe(await stuck);
+});
+
+it("lets the pool end when what is on its way has its answer", async () => {
+  const own = createPool({
+    databaseUrl: databases.databaseUrl,
+    connectionsMax: 1,
+    applicationName: "test",
+    pipelines: true,
+    log: () => undefined,
+  });
+  const pipeline = createPipeline(own);
+  const sent = Promise.withResolvers<void>();
+  const onItsWay = pipeline((sql) => {
+    const answer = backend(sql, 0.1);
+    sent.resolve();
+    return answer;
+  });
+  await sent.promise;
+  await Promise.all([own.end(), expect(onItsWay).resolves.toBeTypeOf("number")]);
+  await expect(pipeline((sql) => backend(sql))).rejects.toThrow("after calling end");
+});
+
 it("leaves no organization to the statement behind", async () => {
   const [ours, theirs] = await Promise.all([
     createTenant(databases.adminDatabaseUrl),

@@ -84,9 +84,9 @@ describe("a run", () => {
     await setPolicy(retention, retention.tenant.organizationId, "executions", 10, "delete");
     await setPolicy(retention, retention.other.organizationId, "executions", 10, "archive");
     const third = retention.patterns.tenant;
-    const mine = [daysAgo(11), daysAgo(40), daysAgo(5)];
-    const theirs = [daysAgo(11), daysAgo(5)];
-    const others = [daysAgo(11), daysAgo(40)];
+    const mine = [daysAgo(12), daysAgo(40), daysAgo(5)];
+    const theirs = [daysAgo(12), daysAgo(5)];
+    const others = [daysAgo(12), daysAgo(40)];
     await retention.add(retention.tenant, mine);
     await retention.add(retention.other, theirs);
     await retention.add(third, others);
