@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { createPipeline } from "../../functions/ingest/pipeline.ts";
+import { createStore } from "../../functions/ingest/store-executions.ts";
 import { insertExecutions } from "../../shared/postgres/command-executions.ts";
 import { createPool, type Pool, type Sql } from "../../shared/postgres/pool.ts";
 import { createDatabases, type TestDatabases } from "../helpers/databases.ts";
@@ -166,4 +167,19 @@ it("leaves no organization to the statement behind", async () => {
   expect(stored.rows.map(({ organization_id: id }) => id)).toEqual(
     [ours.organizationId, theirs.organizationId].toSorted(),
   );
+});
+
+it("is what small batches share, beside which a large one has a connection of its own", async () => {
+  const { organizationId } = await createTenant(databases.adminDatabaseUrl);
+  const store = createStore(pool);
+  const write = (rows: number): Promise<unknown[]> =>
+    store(
+      organizationId,
+      Array.from({ length: rows }, () => makeRow({})),
+    );
+  await write(1);
+  await Promise.all([write(2), write(3), write(249)]);
+  expect(pool.totalCount).toBe(1);
+  await Promise.all([write(2), write(250)]);
+  expect(pool.totalCount).toBe(2);
 });
