@@ -52,7 +52,6 @@ export async function ingestExecutions(
     if (from > 0) await setImmediate();
     // Taken out, so that a record can go when its row is there.
     const rows = prepare(body.records.splice(0, RECORDS_PER_TURN), from, options, outcome, latest);
-    if (rows.length === 0) continue;
     writes.push(context.queue.add(caller.organizationId, rows) ?? noRoomFor(rows));
     written.push(...rows);
   }
