@@ -21,6 +21,9 @@ export interface SessionLease {
 export class SessionPool {
   readonly #open: () => Session;
   readonly #named = new Map<string, NamedSession>();
+  /** Opened while the request before is being answered. */
+  #spare: Session | null = null;
+  #isClosed = false;
 
   constructor(open: () => Session) {
     this.#open = open;
@@ -28,7 +31,9 @@ export class SessionPool {
 
   acquire(name: string | null, keepMs: number): SessionLease {
     if (name === null) {
-      const session = this.#open();
+      const session = this.#spare ?? this.#open();
+      this.#spare = null;
+      setImmediate(() => this.#openSpare());
       return { session, release: () => session.close() };
     }
     const entry = this.#find(name);
@@ -48,7 +53,14 @@ export class SessionPool {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#spare?.close();
+    this.#spare = null;
     for (const name of this.#named.keys()) this.#forget(name);
+  }
+
+  #openSpare(): void {
+    if (!this.#isClosed) this.#spare ??= this.#open();
   }
 
   #find(name: string): NamedSession {

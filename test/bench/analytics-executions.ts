@@ -2,8 +2,8 @@ import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 
 /**
  * Rows of the analytics copy made by the server itself: thirty days that end now, a few hundred slash commands of which some
- * are used much more than others, a third free prompts, sessions of twelve executions, costs and times that spread over
- * orders of magnitude, one in a hundred without tokens and a price. They go through the same views as others.
+ * are used much more than others, a third free prompts, sessions of twelve executions with UUIDs as names, costs and times that
+ * spread over orders of magnitude, one in a hundred without tokens and a price. They go through the same views as others.
  */
 export async function addCopiedExecutions(
   client: ClickHouse,
@@ -35,7 +35,7 @@ select
   if(i % 3 = 0, 'prompt', concat('/command-', toString(toUInt32(floor(300 * pow(r0, 2)))))),
   ['fix', 'implement', 'refactor', 'test', 'review', 'explain', 'docs', 'other'][1 + i % 8],
   if(is_known, ['claude-sonnet-4-5', 'claude-opus-5-5', 'claude-haiku-5-5', 'claude-opus-4-5'][1 + intDiv(i, 12) % 4], null),
-  concat('acme/shop-', toString(intDiv(i, 12) % 20)), 'main', concat('session-', toString(intDiv(i, 12))), 'claude-code',
+  concat('acme/shop-', toString(intDiv(i, 12) % 20)), 'main', toString(reinterpretAsUUID(MD5(toString(intDiv(i, 12))))), 'claude-code',
   if(is_known, input, null), if(is_known, output, null), if(is_known, read, null), if(is_known, write, null),
   if(is_known, 0, null), if(is_known, input + output + read + write, null), if(is_known, input + output + write, null),
   if(is_known, 100.0 * read / (input + output + read + write), null), toUInt64(1000 * exp(5 * r5)), i % 40,

@@ -81,7 +81,7 @@ describe("npm run migrate", () => {
         {},
         {},
       ],
-      clickhouse: [{ version: 1, name: "000001_executions", state: "pending" }, {}, {}, {}, {}, {}, {}],
+      clickhouse: [{ version: 1, name: "000001_executions", state: "pending" }, {}, {}, {}, {}, {}, {}, {}],
     });
     expect(text.out).toMatch(FIRST);
   });

@@ -236,6 +236,31 @@ describe("the ClickHouse schema", () => {
     ]);
   });
 
+  it("hashes the names of what it adds up, also of what was there before", async () => {
+    const { client, rows, databaseUrl, clickhouseUrl } = await openMigrated();
+    const insert = (session_id: string | null) =>
+      insertLines(client, {
+        table: "executions",
+        lines: [makeLine({ session_id })],
+        deduplicationToken: String(session_id),
+      });
+    await migrateClickHouse({ databaseUrl, clickhouseUrl, direction: "down", count: 1 });
+    await insert("before");
+    await migrateClickHouse({ databaseUrl, clickhouseUrl, direction: "up" });
+    await insert("after");
+    await insert(null);
+
+    expect(
+      await rows(
+        "select key, key_hash from execution_totals where dimension = 'session' order by key nulls last",
+      ),
+    ).toEqual([
+      { key: "after", key_hash: "4157335018154718217" },
+      { key: "before", key_hash: "828973574284523849" },
+      { key: null, key_hash: "0" },
+    ]);
+  });
+
   it("is written in statements the engine can read, also those for clusters and access control", async () => {
     const client = createClickHouse({ url: inject("testStack").clickhouseUrl });
     onTestFinished(() => client.close());

@@ -61,7 +61,18 @@ function schemaOf(kind: AnalyticsKind) {
   });
 }
 
-type Parameters = z.output<ReturnType<typeof schemaOf>>;
+type Schema = ReturnType<typeof schemaOf>;
+type Parameters = z.output<Schema>;
+
+/** Each made at the first question of its kind: a schema takes longer to make than to read with. */
+const schemas = new Map<AnalyticsKind, Schema>();
+
+function knownSchemaOf(kind: AnalyticsKind): Schema {
+  const schema = schemas.get(kind) ?? schemaOf(kind);
+  schemas.set(kind, schema);
+  return schema;
+}
+
 type Asked = Omit<AnalyticsParameters, "limit" | "offset">;
 
 /**
@@ -74,7 +85,7 @@ export function readAnalyticsParameters(
   query: URLSearchParams,
   nowMs: number,
 ): { parameters: AnalyticsParameters; format: AnalyticsFormat | null } {
-  const given = parseQuery(query, schemaOf(kind));
+  const given = parseQuery(query, knownSchemaOf(kind));
   const asked = askedOf(kind, given, nowMs);
   const position =
     given.page_token === undefined ? { ...asked, offset: 0 } : continued(given, given.page_token, asked);

@@ -28,6 +28,7 @@ afterAll(() => insights?.close());
 
 describe.each(["ledger", "analytics"])("pages from the %s", (source) => {
   it.each<[AnalyticsKind, Record<string, string>]>([
+    ["sessions", {}],
     ["sessions", { order: "executions" }],
     ["sessions", { order: "started_at", direction: "asc", status: "failed" }],
     ["repositories", { direction: "asc" }],
