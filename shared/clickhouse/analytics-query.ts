@@ -128,7 +128,7 @@ ${rest.settings}`;
 }
 
 /** Of which a page nearly always ends between sessions that are alike. */
-const NAMED_ORDERS: readonly AnalyticsOrder[] = ["key", "executions"];
+const NAMED_ORDERS: ReadonlySet<AnalyticsOrder> = new Set(["key", "executions"]);
 
 /**
  * The total and the page. Where it begins or ends among sessions that are alike in all but their names, those decide: a first
@@ -139,7 +139,7 @@ async function askSessions(
   basis: Basis,
   ask: (statement: string, limit: number) => Promise<Asked[]>,
 ): Promise<Asked[]> {
-  if (query.offset === 0 && !NAMED_ORDERS.includes(query.order)) {
+  if (query.offset === 0 && !NAMED_ORDERS.has(query.order)) {
     const rows = await ask(sessionsStatement(query, basis, false), query.limit + 1);
     const [last, next] = rows.slice(query.limit);
     if (last === undefined || next === undefined || !areAlike(query, last, next)) {
