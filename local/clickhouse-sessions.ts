@@ -60,7 +60,12 @@ export class SessionPool {
   }
 
   #openSpare(): void {
-    if (!this.#isClosed) this.#spare ??= this.#open();
+    if (this.#isClosed) return;
+    try {
+      this.#spare ??= this.#open();
+    } catch {
+      // The next request opens one itself, and is told why that fails.
+    }
   }
 
   #find(name: string): NamedSession {
