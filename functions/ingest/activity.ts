@@ -12,6 +12,11 @@ const AFTERGLOW_MS = 250;
 export function createActivity(now: () => number): Activity {
   let working = 0;
   let busyUntil = 0;
+  const isGlowing = (): boolean => {
+    const leftMs = busyUntil - now();
+    // A clock that was set back must not make it last longer.
+    return leftMs > 0 && leftMs <= AFTERGLOW_MS;
+  };
   return {
     begin() {
       working += 1;
@@ -24,6 +29,6 @@ export function createActivity(now: () => number): Activity {
         working -= 1;
       };
     },
-    isBusy: () => working > 0 || now() < busyUntil,
+    isBusy: () => working > 0 || isGlowing(),
   };
 }

@@ -1,3 +1,4 @@
+import { createCircuitBreaker } from "../../shared/circuit-breaker.ts";
 import type { ClickHouse } from "../../shared/clickhouse/client.ts";
 import type { AnalyticsQuery } from "../../shared/analytics.ts";
 import type { AnalyticsResult } from "../../shared/analytics-answers.ts";
@@ -57,28 +58,30 @@ interface SourcesOptions {
 }
 
 const WAITING_MAX = 100_000;
-/** After a failure the analytics copy is left alone for this long, so that not every question waits for it. */
+/** After a failure the analytics copy is left alone for this long, then one question tries it: not every one waits for it. */
 const REST_MS = 5_000;
 /** What findings are worked out from takes several statements, which together may take so many times as long as one. */
 const FINDINGS_TIMES = 3;
 
 export function createSources({ reader, clickhouse, log, now, timeoutMs }: SourcesOptions): Sources {
-  let awayUntil = 0;
+  const breaker = createCircuitBreaker({ failuresMax: 1, openMs: REST_MS, now });
   const inLedger = <T>(organizationId: string, work: (sql: Sql) => Promise<T>): Promise<T> =>
     orUnavailable(reader.read(organizationId, work));
   async function fromCopy<T>(
     work: (deadline: { signal: AbortSignal; maxSeconds: number }) => Promise<T>,
     withinMs = timeoutMs,
   ): Promise<T | null> {
-    if (now() < awayUntil) return null;
+    if (!breaker.allows()) return null;
     try {
-      return await work({
+      const answer = await work({
         signal: AbortSignal.timeout(withinMs),
         maxSeconds: Math.ceil(withinMs / 1_000),
       });
+      breaker.succeeded();
+      return answer;
     } catch (error) {
       if (!isClickHouseAway(error)) throw error;
-      awayUntil = now() + REST_MS;
+      breaker.failed();
       log("WARNING", "the analytics copy did not answer", describeError(error));
       return null;
     }

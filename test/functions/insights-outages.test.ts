@@ -147,6 +147,10 @@ it("leaves an analytics copy that failed alone for a while, then asks it again",
     now += 60_000;
     expect(await sources.analytics(randomUUID(), query)).toBeNull();
     expect(questions).toBeGreaterThan(asked);
+    const askedAgain = questions;
+    now -= 3_600_000;
+    expect(await sources.analytics(randomUUID(), query)).toBeNull();
+    expect(questions).toBeGreaterThan(askedAgain);
   } finally {
     await clickhouse.close();
     await pool.end();

@@ -35,7 +35,9 @@ export function createHeldAnswers<Answer>(options: {
     find(question) {
       const entry = entries.get(question);
       if (entry === undefined) return null;
-      if (entry.until > options.now()) return entry.answer;
+      const leftMs = entry.until - options.now();
+      // A clock that was set back must not make it last longer.
+      if (leftMs > 0 && leftMs <= options.maxAgeMs) return entry.answer;
       forget(question);
       return null;
     },

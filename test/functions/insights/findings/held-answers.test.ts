@@ -29,6 +29,14 @@ it("does not hold what took less than half a second, nor anything when nothing m
   expect(none.find("a")).toBeNull();
 });
 
+it("holds nothing for longer because the clock was set back", () => {
+  const { clock, held } = makeHeld();
+  clock.now = 3_600_000;
+  held.keep("a", "one", 10_000);
+  clock.now = 0;
+  expect(held.find("a")).toBeNull();
+});
+
 it("lets the oldest go when there is too much, and counts what is replaced once", () => {
   const { held } = makeHeld(60_000, 20);
   for (const answer of ["first", "later", "again"]) held.keep("a", answer, 1_000);
