@@ -1,4 +1,11 @@
-import { ANALYTICS, type AnalyticsOrder, type AnalyticsQuery, filtersOf, isPeriod } from "../analytics.ts";
+import {
+  ANALYTICS,
+  type AnalyticsOrder,
+  type AnalyticsQuery,
+  filtersOf,
+  isPeriod,
+  type StoredFigure,
+} from "../analytics.ts";
 import { formatUsd } from "../agent/usd.ts";
 import { type AnalyticsResult, readAnalytics } from "../analytics-answers.ts";
 import type { StoredAnalyticsRow } from "../analytics-figures.ts";
@@ -85,9 +92,7 @@ function sessionsStatement(
 ): string {
   const hash = isTotals ? "s.key_hash" : `ifNull(cityHash64(${group}), 0)`;
   const order = orderOf(query);
-  const ordering = ANALYTICS[query.kind].figures
-    .filter((name) => name === "executions" || order.includes(name))
-    .map((name) => `${figures[name]} as ${name}`);
+  const ordering = orderingOf(query).map((name) => `${figures[name]} as ${name}`);
   const isShown = `${hash} in page.1`;
   // The total is that of the dimension with the fewest rows; whoever asks about sessions has no filter here.
   const ofTotals = {
@@ -150,10 +155,13 @@ async function askSessions(
 }
 
 function areAlike(query: AnalyticsQuery, one: Asked, other: Asked): boolean {
+  return orderingOf(query).every((name) => one[name] === other[name]);
+}
+
+/** The figures that sessions are ordered by, and their executions, by which those that are alike follow. */
+function orderingOf(query: AnalyticsQuery): StoredFigure[] {
   const order = orderOf(query);
-  return ANALYTICS[query.kind].figures
-    .filter((name) => order.includes(name))
-    .every((name) => one[name] === other[name]);
+  return ANALYTICS[query.kind].figures.filter((name) => name === "executions" || order.includes(name));
 }
 
 /** All but the last of what rows are ordered by: what is alike in this follows by its group. */
