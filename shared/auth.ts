@@ -3,6 +3,7 @@ import { bearerToken } from "./bearer-token.ts";
 import { setBounded } from "./bounded-map.ts";
 import { AppError } from "./errors.ts";
 import type { HttpRequest } from "./http.ts";
+import { isAhead } from "./is-ahead.ts";
 import { describeError, type Log } from "./log.ts";
 import { type ApiKeyIdentity, findApiKey, type Scope, touchApiKey } from "./postgres/api-keys.ts";
 import { asUnavailable, type Pool, withOrganization } from "./postgres/pool.ts";
@@ -43,7 +44,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   function lookUp(key: string): Promise<ApiKeyIdentity | null> {
     const name = hashApiKeyText(key);
     const known = entries.get(name);
-    if (known !== undefined && isStill(known.until - options.now())) return known.identity;
+    if (known !== undefined && isAhead(known.until, options.now(), KNOWN_TTL_MS)) return known.identity;
     const entry: Entry = { identity: settle(), until: options.now() + KNOWN_TTL_MS };
     setBounded(entries, name, entry, ENTRIES_MAX);
 
@@ -85,11 +86,6 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return { keyId: identity.id, organizationId: identity.organization_id, userId: identity.user_id };
     },
   };
-}
-
-/** A clock that was set back must not make an entry last longer. */
-function isStill(leftMs: number): boolean {
-  return leftMs > 0 && leftMs <= KNOWN_TTL_MS;
 }
 
 function bearerOf(request: Pick<HttpRequest, "headers">): string {

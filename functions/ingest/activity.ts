@@ -1,3 +1,5 @@
+import { isAhead } from "../../shared/is-ahead.ts";
+
 /** How busy the instance is with storing, so that the analytics copy can give way to the ledger. */
 export interface Activity {
   /** A request begins to work; call what is returned when it has stored its records. */
@@ -12,11 +14,6 @@ const AFTERGLOW_MS = 250;
 export function createActivity(now: () => number): Activity {
   let working = 0;
   let busyUntil = 0;
-  const isGlowing = (): boolean => {
-    const leftMs = busyUntil - now();
-    // A clock that was set back must not make it last longer.
-    return leftMs > 0 && leftMs <= AFTERGLOW_MS;
-  };
   return {
     begin() {
       working += 1;
@@ -29,6 +26,6 @@ export function createActivity(now: () => number): Activity {
         working -= 1;
       };
     },
-    isBusy: () => working > 0 || isGlowing(),
+    isBusy: () => working > 0 || isAhead(busyUntil, now(), AFTERGLOW_MS),
   };
 }

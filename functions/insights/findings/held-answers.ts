@@ -1,3 +1,5 @@
+import { isAhead } from "../../../shared/is-ahead.ts";
+
 /** Answers that took long to work out, to be given again for a while although the ledger has moved on. */
 export interface HeldAnswers<Answer> {
   /** Null when there is none, or it is too old. */
@@ -35,9 +37,7 @@ export function createHeldAnswers<Answer>(options: {
     find(question) {
       const entry = entries.get(question);
       if (entry === undefined) return null;
-      const leftMs = entry.until - options.now();
-      // A clock that was set back must not make it last longer.
-      if (leftMs > 0 && leftMs <= options.maxAgeMs) return entry.answer;
+      if (isAhead(entry.until, options.now(), options.maxAgeMs)) return entry.answer;
       forget(question);
       return null;
     },
